@@ -1,0 +1,97 @@
+# Ferrite: one Makefile. `make help` lists the commands and variables.
+#
+#   kernel objects  arch/ heap/ sched/ drivers/ kernel/  ->  build/ARCH-BUILD/kernel.o   (no FP, own memory functions local)
+#   program         APP's folder                         ->  build/ARCH-BUILD/APP.elf and APP.bin
+#
+# Sources are found by wildcard: a new file needs no change here.
+
+ARCH    ?= x86_64
+BUILD   ?= release
+APP     ?= shell
+SMP     ?= 4
+MEM     ?= 512M
+INITRD  ?= README.md
+CMDLINE ?=
+TIMEOUT ?= 0
+SEED    ?=
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+ifeq ($(filter $(ARCH),x86_64 aarch64 host),)
+$(error ARCH=$(ARCH): choose x86_64, aarch64 or host)
+endif
+ifeq ($(filter $(BUILD),release checked),)
+$(error BUILD=$(BUILD): choose release or checked)
+endif
+ifeq ($(filter $(CC),gcc clang),)
+$(error CC=$(CC): choose gcc or clang)
+endif
+
+include tools/deps.mk
+include arch/$(ARCH)/port.mk
+
+OUT := build/$(ARCH)-$(BUILD)$(if $(filter clang,$(CC)),-clang)
+
+# Tools -----------------------------------------------------------------------------------------------------------------
+# port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), DRIVERS.
+COMPILE := $(if $(filter clang,$(CC)),clang --target=$(TARGET),$(CROSS)gcc)
+LD      := $(CROSS)ld
+OBJCOPY := $(CROSS)objcopy
+NM      := $(CROSS)nm
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wundef \
+            -Wpointer-arith -Wwrite-strings -Wvla -Werror
+COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-common -fno-strict-aliasing \
+            -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+            $(if $(filter gcc,$(CC)),-fno-tree-loop-distribute-patterns -momit-leaf-frame-pointer) \
+            -I include -I . -I arch/$(ARCH) -DFE_ARCH_NAME='"$(ARCH)"' \
+            $(if $(filter checked,$(BUILD)),-DFE_CHECKED) $(WARNINGS) $(PORT_CFLAGS)
+
+# Kernel ----------------------------------------------------------------------------------------------------------------
+KERNEL_DIRS := arch arch/$(ARCH) heap sched drivers $(DRIVERS) kernel
+KERNEL_SRCS := $(foreach d,$(KERNEL_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S)))
+KERNEL_OBJS := $(patsubst %,$(OUT)/%.o,$(basename $(KERNEL_SRCS)))
+
+# Configuration: a changed flag rebuilds what it touches, and nothing else.
+CONFIG := $(OUT)/.config
+$(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS))' | cmp -s - $(CONFIG) || \
+        echo '$(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS))' > $(CONFIG))
+
+$(KERNEL_OBJS): FLAGS = $(COMMON) $(KERNEL_CFLAGS)
+
+$(OUT)/%.o: %.c $(CONFIG) | deps
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(FLAGS) -MMD -MP -c $< -o $@
+$(OUT)/%.o: %.S $(CONFIG) | deps
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(FLAGS) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
+
+ifndef V
+Q = @echo "  $(if $(filter %.o,$@),CC,MAKE) $@";
+endif
+
+# The kernel's objects as one, its memory functions local so that a program's libc cannot stand in for them.
+$(OUT)/kernel.o: $(KERNEL_OBJS) $(OUT)/libfdt.o
+	$(Q)$(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --localize-symbol=,memcpy memmove memset memcmp strlen) $@.tmp $@ && rm $@.tmp
+
+# Programs --------------------------------------------------------------------------------------------------------------
+# APP is an example's name or any folder with C files in it; app.mk may set STACK and EXTRA_SRCS.
+APP_DIR := $(firstword $(wildcard examples/$(APP)) $(wildcard $(APP)))
+APP_NAME := $(notdir $(APP_DIR:/=))
+
+all: $(OUT)/$(APP_NAME).elf $(OUT)/$(APP_NAME).bin
+
+include tools/program.mk
+-include tests/tests.mk tests/bench/bench.mk tests/model/model.mk
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
+
+.PHONY: all clean
+clean:
+	rm -rf build compile_commands.json

@@ -1,0 +1,235 @@
+/*
+ * The whole contract of a port. A port is a folder arch/NAME that provides `port.h` (the inline part), `port.mk` (flags
+ * and the driver families that it builds with) and the functions below. Nothing outside arch/ knows which machine it is
+ * on; what belongs to the machine rather than to the core (interrupt controller, clock source, serial line, power) is
+ * `struct fe_machine` in arch/machine.h, filled by drivers/.
+ *
+ * Address space, the same for every bare-metal port (48-bit virtual addresses, 4 KiB pages):
+ *   0 .. 0x00007fffffffffff   never mapped once the port has left its entry code, so null and wild pointers fault
+ *   FE_DIRECT_BASE            all RAM, read-write, never executable: virtual = FE_DIRECT_BASE + physical
+ *   FE_STACKS_BASE            task stacks, mapped page by page as they grow
+ *   FE_DEVICES_BASE           device registers, mapped by fe_arch_map_device
+ *   FE_IMAGE_BASE             the image: text read-execute, read-only data read-only, data read-write
+ */
+#ifndef FERRITE_ARCH_H
+#define FERRITE_ARCH_H
+
+#include <ferrite/base.h>
+#include <ferrite/task.h> /* enum fe_fault_kind */
+
+#define FE_PAGE_SHIFT 12
+#define FE_PAGE_SIZE ((uintptr_t)1 << FE_PAGE_SHIFT)
+#define FE_CACHE_LINE 64
+
+#define FE_DIRECT_BASE UINT64_C(0xffff800000000000)
+#define FE_STACKS_BASE UINT64_C(0xffffa00000000000)
+#define FE_STACKS_BYTES (UINT64_C(1) << 42)
+#define FE_DEVICES_BASE UINT64_C(0xffffb00000000000)
+#define FE_IMAGE_BASE UINT64_C(0xffffffff80000000)
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * The core. `struct fe_core` is what every room may know of the core that it runs on; the scheduler embeds it.
+ */
+struct fe_core {
+    struct fe_core *self;      /* x86_64 reads it through gs:0; first, so that its offset is 0 */
+    unsigned index;            /* 0 is the core that booted */
+    uint32_t hardware_id;      /* local APIC id, or MPIDR affinity packed by the port */
+    void *heap;                /* the exchange heap's per-core state */
+    void *log;                 /* the log's per-core ring */
+    unsigned interrupt_depth;  /* > 0 in interrupt and fault handlers; written by this core's handlers only */
+    unsigned reserved;
+};
+
+/* The calling core's struct fe_core. Read afresh by each call (never cached over a possible switch: a task may resume
+ * on another core). NULL-safe only after fe_arch_core_set. */
+static inline struct fe_core *fe_arch_core(void);
+/* Makes `core` the calling core's. core->self must already point to itself. */
+static inline void fe_arch_core_set(struct fe_core *core);
+/* The calling core's hardware id, from the hardware. */
+uint32_t fe_arch_hardware_id(void);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Interrupt mask and waiting.
+ */
+/* Masks interrupts on this core; returns what fe_arch_interrupts_restore needs. Nests. */
+static inline uintptr_t fe_arch_interrupts_disable(void);
+static inline void fe_arch_interrupts_restore(uintptr_t state);
+static inline void fe_arch_interrupts_enable(void);
+static inline bool fe_arch_interrupts_enabled(void);
+/*
+ * Enables interrupts and sleeps until one is taken, as one step: an interrupt that arrived since they were masked ends
+ * the sleep at once, so a wake-up cannot be lost. Called with interrupts masked; returns with them enabled.
+ */
+static inline void fe_arch_idle_wait(void);
+/* A hint that the caller spins. */
+static inline void fe_arch_relax(void);
+/* Stops this core for ever, interrupts masked. */
+FE_NORETURN void fe_arch_halt(void);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Contexts: what a switch saves. Callee-saved registers, and the FP control word; nothing else lives over a call.
+ */
+struct fe_arch_context {
+    void *stack_pointer;
+};
+
+/*
+ * Prepares *context so that the first switch to it calls entry(passed) on the stack that ends at `stack_top` (16-byte
+ * aligned), where `passed` is the value of that switch. `entry` must not return. Frame-pointer chain and CFI end there.
+ */
+void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed));
+
+/*
+ * Saves the caller in *from, resumes *to, and hands it `passed`: the resumed fe_arch_switch returns it. By the time it
+ * returns, *from is saved whole, so the resumed side may publish it to other cores. Interrupts may be enabled.
+ */
+void *fe_arch_switch(struct fe_arch_context *from, const struct fe_arch_context *to, void *passed);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Counters.
+ */
+/* The free-running counter behind fe_time_now; the same on all cores; its rate is fe_machine.counter_hz. */
+static inline uint64_t fe_arch_counter(void);
+/* What benchmarks count: instructions where the machine can count them exactly (under -icount), else cycles or ticks. */
+static inline uint64_t fe_arch_instructions(void);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Paging. One root table for all cores. None of these may be called by interrupt handlers, save fe_arch_map_page.
+ * Callers serialise changes to the same page; changes to different pages are safe at once (the port locks the growth
+ * of tables).
+ */
+enum fe_protection {
+    FE_PROTECTION_READ = 1,
+    FE_PROTECTION_WRITE = 2,   /* implies READ */
+    FE_PROTECTION_EXECUTE = 4, /* implies READ; refused together with WRITE */
+    FE_PROTECTION_DEVICE = 8,  /* uncached, strongly ordered registers */
+};
+
+struct fe_memory_range {
+    uint64_t base;
+    uint64_t bytes;
+};
+
+/* Where page tables come from: a zeroed physical page, or 0 when none is left; set once the page allocator works. Until
+ * then a port uses a small static pool, enough to map a few devices. */
+extern uint64_t (*fe_arch_table_source)(void);
+/* Pages in use as page tables, static ones included. */
+uint64_t fe_arch_table_pages(void);
+
+/*
+ * Builds the final tables (the image by its sections' protection, `ram` in the direct map with the largest pages that
+ * fit) and moves the boot core to them. From here on address 0 faults and no mapping is both writable and executable.
+ */
+FE_MUST_CHECK fe_status fe_arch_paging_init(const struct fe_memory_range *ram, size_t count);
+/* The part of RAM [*base, *end) that the entry code has direct-mapped already, usable before fe_arch_paging_init. */
+void fe_arch_early_direct(uint64_t *base, uint64_t *end);
+
+/* Maps [address, address + bytes) to `physical`. All page-aligned. Fails with FE_ENOMEM having undone nothing mapped by
+ * others; FE_EINVAL for write with execute; FE_EBUSY if part of it is mapped already. */
+FE_MUST_CHECK fe_status fe_arch_map(uintptr_t address, uint64_t physical, size_t bytes, unsigned protection);
+/* Removes mappings; what was not mapped is skipped. The caller flushes TLBs. Tables stay. */
+void fe_arch_unmap(uintptr_t address, size_t bytes);
+/* Makes sure that every table below [address, address + bytes) exists, so that fe_arch_map_page cannot need memory. */
+FE_MUST_CHECK fe_status fe_arch_reserve_tables(uintptr_t address, size_t bytes);
+/* Maps one page read-write where the tables exist. For the fault handler: takes no lock, allocates nothing. */
+void fe_arch_map_page(uintptr_t address, uint64_t physical);
+/* Unmaps one page; returns the physical page that was there, or 0. Takes no lock. The caller flushes TLBs. */
+uint64_t fe_arch_unmap_page(uintptr_t address);
+/* The physical address behind `address`; false if it is not mapped. */
+bool fe_arch_translate(uintptr_t address, uint64_t *physical);
+/* Forgets cached translations of [address, address + bytes) on this core, and on all if FE_ARCH_TLB_BROADCAST is 1 (from
+ * port.h); where it is 0 the caller must make the other cores call it too. */
+void fe_arch_tlb_flush(uintptr_t address, size_t bytes);
+/* Maps device registers; returns their address, or NULL when out of memory. Never unmapped. Any time after entry. */
+void *fe_arch_map_device(uint64_t physical, size_t bytes);
+
+static inline void *fe_direct(uint64_t physical) {
+    return (void *)(uintptr_t)(FE_DIRECT_BASE + physical);
+}
+static inline uint64_t fe_direct_physical(const void *direct) {
+    return (uint64_t)(uintptr_t)direct - FE_DIRECT_BASE;
+}
+
+/* Orders device register accesses and normal memory around them, both ways. */
+static inline void fe_arch_device_barrier(void);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Traps. The port saves what C may clobber, switches to an exception stack, and calls these hooks with interrupts
+ * masked. Hooks are set before fe_arch_core_init on the boot core and do not change.
+ */
+struct fe_trap_frame; /* the port's saved registers */
+
+struct fe_fault {
+    enum fe_fault_kind kind;
+    uintptr_t pc;
+    uintptr_t stack_pointer;
+    uintptr_t frame_pointer;
+    uintptr_t address;   /* FE_FAULT_MEMORY: what was accessed */
+    bool write;          /* FE_FAULT_MEMORY */
+    bool execute;        /* FE_FAULT_MEMORY: an instruction fetch */
+    bool present;        /* FE_FAULT_MEMORY: mapped, but not so */
+    bool nested;         /* taken inside a handler */
+    uint64_t code;       /* vector and error code (x86_64: vector << 32 | error), or ESR_EL1 */
+    const char *name;    /* the architecture's name, such as "page fault" */
+    struct fe_trap_frame *frame;
+};
+
+struct fe_arch_hooks {
+    /* An interrupt. `vector` is the CPU's (x86_64), or 0 where the controller must be asked. Increments and decrements
+     * core->interrupt_depth are the hook's business. */
+    void (*interrupt)(unsigned vector, struct fe_trap_frame *frame);
+    /* A fault. Returning resumes the interrupted code (after a stack has grown, or a redirect). */
+    void (*fault)(const struct fe_fault *fault);
+};
+extern struct fe_arch_hooks fe_arch_hooks;
+
+/* Makes the interrupted code continue at entry(argument) on the stack that ends at stack_top, interrupts enabled. */
+void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, void *stack_top);
+/* Writes the registers, a line at a time without newline, through `line`. */
+void fe_arch_trap_registers(const struct fe_trap_frame *frame, void (*line)(const char *text));
+/* Reads 8 bytes at `address` for a backtrace; false if that would fault. */
+bool fe_arch_probe(uintptr_t address, uint64_t *value);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Cores.
+ */
+/* Descriptor tables, exception stacks, FP enable and so on of the calling core. After fe_arch_core_set. Interrupts stay
+ * masked. FE_ENOMEM. Needs the page source on cores other than the first. */
+FE_MUST_CHECK fe_status fe_arch_core_init(struct fe_core *core);
+/*
+ * Prepares the start of a core: it will turn on the MMU with the final tables and call entry(argument) on the stack that
+ * ends at stack_top. Returns the physical address at which fe_machine.core_start must make it begin, or 0 if it cannot
+ * be done. One core at a time: the next call comes only after the core has called entry.
+ */
+uint64_t fe_arch_core_prepare(void *stack_top, void (*entry)(void *), void *argument);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Entry. The port's first code makes a stack, maps the image at FE_IMAGE_BASE and some RAM at FE_DIRECT_BASE, clears
+ * bss, and calls fe_kernel_boot with interrupts masked.
+ */
+enum fe_boot_protocol { FE_BOOT_PVH, FE_BOOT_DEVICE_TREE };
+
+struct fe_boot_entry {
+    enum fe_boot_protocol protocol;
+    uint64_t information;  /* physical address of the PVH start info, or of the device tree */
+    uint64_t image_base;   /* physical address of the image's first byte */
+    uint64_t image_bytes;  /* memory it takes, bss included */
+    unsigned level;        /* AArch64: exception level at entry; else 0 */
+    uint64_t counter;      /* fe_arch_counter at the first instruction, as near as it can be read */
+    uint64_t instructions; /* fe_arch_instructions likewise */
+};
+FE_NORETURN void fe_kernel_boot(const struct fe_boot_entry *entry);
+
+/* The image's sections, from the linker script; all page-aligned. */
+extern char fe_image_start[], fe_image_end[];
+extern char fe_text_start[], fe_text_end[];
+extern char fe_runtime_text_start[], fe_runtime_text_end[]; /* the kernel's own part of the text */
+extern char fe_rodata_start[], fe_rodata_end[];
+extern char fe_data_start[], fe_data_end[]; /* data and bss */
+
+/* The port's name, such as "x86_64". */
+extern const char fe_arch_name[];
+
+#include "port.h"
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * Tasks: lightweight threads of control, scheduled cooperatively on one scheduler per core.
+ *
+ * A task has a stack of its own: a reserved range of addresses of which only the touched pages take memory, with a guard
+ * page below. A fault (wild pointer, stack overflow, failed assertion) ends the task that did it and is told to whoever
+ * joins it; the machine goes on.
+ *
+ * A fe_task is a small value that names a task. It stays safe to use after the task has ended: operations on it then
+ * answer FE_ENOENT.
+ */
+#ifndef FERRITE_TASK_H
+#define FERRITE_TASK_H
+
+#include <ferrite/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct fe_tcb;
+
+/* Names a task. Copy freely; compare the ids. */
+typedef struct fe_task {
+    struct fe_tcb *tcb;
+    uint64_t id; /* unique for the machine's life, never 0 for a task */
+} fe_task;
+
+typedef intptr_t (*fe_task_function)(void *argument);
+
+/* Runs on whichever core has time for it. */
+#define FE_ANY_CORE (-1)
+
+struct fe_task_options {
+    const char *name;   /* copied, at most FE_TASK_NAME_MAX - 1 bytes; NULL: "task" */
+    size_t stack_bytes; /* bound of the stack; rounded up to pages; 0: the default (64 KiB, or `min_stack=`) */
+    int core;           /* FE_ANY_CORE, or the index of the only core that may run it (never stolen) */
+    bool weak;          /* does not keep the machine running */
+    bool detached;      /* nobody will join it: its result is dropped, its memory goes when it ends */
+};
+
+#define FE_TASK_NAME_MAX 24
+#define FE_TASK_MESSAGE_MAX 128
+#define FE_TASK_OPTIONS_DEFAULT ((struct fe_task_options){.core = FE_ANY_CORE})
+
+enum fe_outcome {
+    FE_RETURNED, /* the function returned, or called fe_task_exit */
+    FE_FAILED,   /* fe_fail, a failed assertion, or a plain form whose operation failed */
+    FE_FAULTED,  /* the machine refused an instruction: see `fault` */
+    FE_KILLED,   /* somebody asked it to fail */
+};
+
+enum fe_fault_kind {
+    FE_FAULT_NONE,
+    FE_FAULT_MEMORY,         /* an address that is not mapped, or not so */
+    FE_FAULT_STACK_OVERFLOW, /* the guard page below the task's stack */
+    FE_FAULT_NO_MEMORY,      /* the stack had to grow and no page was left */
+    FE_FAULT_ILLEGAL,        /* undefined or privileged instruction */
+    FE_FAULT_ARITHMETIC,     /* division by zero or overflow, where the machine traps it */
+    FE_FAULT_ALIGNMENT,
+    FE_FAULT_BREAKPOINT,
+    FE_FAULT_OTHER,
+};
+
+struct fe_task_result {
+    enum fe_outcome outcome;
+    intptr_t value;            /* FE_RETURNED: what the function returned */
+    enum fe_fault_kind fault;  /* FE_FAULTED */
+    uintptr_t fault_address;   /* FE_FAULTED: the address that was refused */
+    uintptr_t fault_pc;        /* FE_FAULTED: the instruction */
+    char message[FE_TASK_MESSAGE_MAX]; /* other than FE_RETURNED: why, one line */
+};
+
+/*
+ * Makes a task that runs function(argument) and puts it at the front of this core's queue (or on its pinned core).
+ * `options` may be NULL for the defaults. Task or scheduler context, and global context on the boot path; never in an
+ * interrupt handler. Does not block. May allocate pages for a stack; mostly takes a recycled one (about 80 instructions).
+ *
+ * The plain form fails the calling task (outside a task: panics) when there is no memory or an option is out of range.
+ * The try form returns FE_ENOMEM or FE_EINVAL and leaves *task alone.
+ */
+fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe_task_options *options);
+FE_MUST_CHECK fe_status fe_task_try_spawn(fe_task_function function, void *argument,
+                                          const struct fe_task_options *options, fe_task *task);
+
+/*
+ * Waits until `task` has ended, stores how in *result (may be NULL) and releases what it held. Each task can be joined
+ * once. Task context; blocks. FE_OK; FE_ENOENT: already joined, or never was; FE_EBUSY: somebody else is joining it;
+ * FE_EINVAL: detached, or the caller itself.
+ */
+fe_status fe_task_join(fe_task task, struct fe_task_result *result);
+
+/* As fe_task_join, giving up at `deadline` (an instant of fe_time_now) with FE_ETIMEDOUT; the task can still be joined. */
+fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nanoseconds deadline);
+
+/* Gives up the right to join: the task's memory goes when it ends. Any context but interrupt handlers. FE_OK, FE_ENOENT. */
+fe_status fe_task_detach(fe_task task);
+
+/* Lets every other ready task of this core run first. Task context. About 60 instructions with one other ready task. */
+void fe_task_yield(void);
+
+/* Ends the calling task with `value`, as returning from its function does. Task context. */
+FE_NORETURN void fe_task_exit(intptr_t value);
+
+/* Fails the calling task with a message (printf-style, cut at FE_TASK_MESSAGE_MAX - 1). Outside a task: panics. */
+FE_NORETURN void fe_fail_at(const char *file, int line, const char *format, ...) FE_PRINTF(3, 4);
+#define fe_fail(...) fe_fail_at(__FILE__, __LINE__, __VA_ARGS__)
+
+/* Fails the calling task unless `condition` holds. */
+#define fe_assert(condition) (FE_LIKELY(condition) ? (void)0 : fe_fail("assertion failed: %s", #condition))
+
+/* The calling task; {NULL, 0} outside a task. Any context. */
+fe_task fe_task_self(void);
+
+/* The calling task's name; the context's name outside a task. Valid while the task lives. Any context. */
+const char *fe_task_name(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

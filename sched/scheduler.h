@@ -1,0 +1,70 @@
+/*
+ * The scheduler's interface to kernel/ (composition). Programs use include/ferrite/.
+ */
+#ifndef FERRITE_SCHED_SCHEDULER_H
+#define FERRITE_SCHED_SCHEDULER_H
+
+#include <arch/machine.h>
+
+struct fe_scheduler; /* one per core; begins with its struct fe_core */
+
+/* What the rooms above want to be told. Set before the first scheduler runs. */
+struct fe_sched_hooks {
+    /* A task ended otherwise than by returning: print it. `pc`, `frame_pointer`: where, for a backtrace (fe_arch_probe).
+     * Runs on the task's or an exception stack; any context. */
+    void (*task_failed)(fe_task task, const char *name, const struct fe_task_result *result, uintptr_t pc,
+                        uintptr_t frame_pointer);
+    /* The last task that is not weak has ended. Called once, in scheduler context; does not return. */
+    FE_NORETURN void (*finished)(void);
+};
+extern struct fe_sched_hooks fe_sched_hooks;
+
+/* The boot core's scheduler; usable as fe_core from the first C instruction (fe_scheduler_boot_core makes it so: sets
+ * fe_arch_core). */
+struct fe_core *fe_scheduler_boot_core(void);
+
+/* Sets up everything global: stacks, groups. After pages and heap work. `cores`: how many will run. */
+FE_MUST_CHECK fe_status fe_scheduler_init(unsigned cores);
+/* Makes the scheduler of core `index` (1 and up). Boot core only. */
+FE_MUST_CHECK fe_status fe_scheduler_create(unsigned index, uint32_t hardware_id, struct fe_core **core);
+/* Runs the calling core's scheduler for ever: enables interrupts, runs tasks, sleeps. fe_arch_core is set. */
+FE_NORETURN void fe_scheduler_run(void);
+
+/* Interrupt side; set into fe_machine_hooks by kernel/. */
+void fe_scheduler_timer_interrupt(void);
+void fe_scheduler_wake_interrupt(void);
+/* To be called around every interrupt's handler (by the interrupt hook). */
+void fe_scheduler_interrupt_enter(void);
+void fe_scheduler_interrupt_exit(void);
+
+/* A fault: grows the task's stack, or makes the task fail, and returns true; false if it did not happen in a task's own
+ * code, and is thus a bug in the kernel. */
+bool fe_scheduler_fault(const struct fe_fault *fault);
+
+/*
+ * Events: how interrupt handlers and other cores reach a core's event loop. Posting coalesces: one or more posts mean at
+ * least one call of `handler` in scheduler context on the event's home core, after the last post.
+ */
+struct fe_inbox_node {
+    struct fe_inbox_node *next; /* accessed atomically by sched/inbox.h only */
+};
+struct fe_event {
+    struct fe_inbox_node node;
+    uint32_t pending; /* accessed atomically */
+    unsigned home;    /* core index */
+    void (*handler)(struct fe_event *event);
+};
+void fe_event_init(struct fe_event *event, unsigned home, void (*handler)(struct fe_event *event));
+void fe_event_post(struct fe_event *event); /* any context */
+
+/*
+ * Parking: how a task waits for something that no pipe carries (a device, say). The waiter stores fe_park_self()
+ * where the waker will find it, checks its condition, and parks; it must loop, since parks end early at times. The waker
+ * makes the condition true, then unparks.
+ */
+struct fe_tcb *fe_park_self(void);
+void fe_park(void);                       /* task context; blocks unless unparked since the last park */
+void fe_park_until(fe_nanoseconds deadline);
+void fe_unpark(struct fe_tcb *tcb);       /* any context but interrupt handlers: those post an event */
+
+#endif

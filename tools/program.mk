@@ -1,0 +1,41 @@
+# Building and running programs: a rule for each folder that holds one.
+
+# $(call program,NAME,DIR): links NAME.elf and NAME.bin from the C files of DIR, the kernel and the linker script. The
+# image is linked twice: the second time with the symbol table of the first, for backtraces.
+define program
+$(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $$($(1)_EXTRA_SRCS)
+$(1)_OBJS := $$(patsubst %,$$(OUT)/%.o,$$(basename $$($(1)_SRCS)))
+$$($(1)_OBJS): FLAGS = $$(COMMON) $$($(1)_CFLAGS)
+$$(OUT)/$(1).elf: $$($(1)_OBJS) $$(OUT)/kernel.o linker/$$(ARCH).ld tools/symbols
+	$$(Q)$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@.1 $$($(1)_OBJS) $$(OUT)/kernel.o
+	@tools/symbols $$(NM) $$@.1 > $$@.symbols.S
+	@$$(COMPILE) $$(COMMON) -D__ASSEMBLER__ -c $$@.symbols.S -o $$@.symbols.o
+	@$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@ $$($(1)_OBJS) $$(OUT)/kernel.o $$@.symbols.o
+	@rm -f $$@.1 $$@.symbols.S $$@.symbols.o
+$$(OUT)/$(1).bin: $$(OUT)/$(1).elf
+	$$(Q)$$(OBJCOPY) -O binary $$< $$@
+endef
+
+PROGRAM_DIRS := $(sort $(patsubst %/,%,$(wildcard examples/*/)))
+EXAMPLES     := $(notdir $(PROGRAM_DIRS))
+$(foreach d,$(PROGRAM_DIRS),$(eval -include $(d)/app.mk))
+$(foreach d,$(PROGRAM_DIRS),$(eval $(call program,$(notdir $(d)),$(d))))
+ifneq ($(APP_DIR),)
+ifeq ($(filter $(APP_DIR:/=),$(PROGRAM_DIRS)),)
+$(eval $(call program,$(APP_NAME),$(APP_DIR:/=)))
+endif
+endif
+
+examples: $(foreach e,$(EXAMPLES),$(OUT)/$(e).elf $(OUT)/$(e).bin)
+
+RUN_ENV = ARCH=$(ARCH) SMP=$(SMP) MEM=$(MEM) INITRD="$(INITRD)" CMDLINE="$(CMDLINE)" TIMEOUT=$(TIMEOUT) \
+          MACHINE=$(MACHINE) GIC=$(GIC) EL=$(EL) SEED=$(SEED) QEMUFLAGS="$(QEMUFLAGS)"
+
+# make run: an unknown APP is refused by name.
+run: $(if $(APP_DIR),$(OUT)/$(APP_NAME).elf $(OUT)/$(APP_NAME).bin,no-such-app)
+	@$(RUN_ENV) tools/run $(OUT)/$(APP_NAME)
+
+no-such-app:
+	@echo "APP=$(APP): no such example or folder; examples: $(EXAMPLES)" >&2; exit 2
+
+.PHONY: run examples no-such-app
