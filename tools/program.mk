@@ -1,16 +1,35 @@
 # Building and running programs: a rule for each folder that holds one.
+#
+# A program's folder may hold an app.mk that sets
+#   EXTRA_SRCS  further C files, by their path
+#   PROGRAMS    examples to link in, so that this program can start them by name (see FE_PROGRAM)
+
+# $(call program_settings,NAME,DIR): reads DIR/app.mk and keeps what it set as NAME_EXTRA_SRCS and so on.
+define program_settings
+EXTRA_SRCS :=
+PROGRAMS :=
+-include $(2)/app.mk
+$(1)_EXTRA_SRCS := $$(EXTRA_SRCS)
+$(1)_PROGRAMS := $$(PROGRAMS)
+endef
 
 # $(call program,NAME,DIR): links NAME.elf and NAME.bin from the C files of DIR, the kernel and the linker script. The
 # image is linked twice: the second time with the symbol table of the first, for backtraces.
+#
+# NAME.part.o is the program in a form that others can link in: one object without global names, so that neither its
+# fe_main nor anything else can clash with theirs. What its FE_PROGRAM put into section fe_programs is the way in.
 define program
 $(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $$($(1)_EXTRA_SRCS)
 $(1)_OBJS := $$(patsubst %,$$(OUT)/%.o,$$(basename $$($(1)_SRCS)))
+$(1)_LINK := $$($(1)_OBJS) $$(patsubst %,$$(OUT)/%.part.o,$$($(1)_PROGRAMS))
 $$($(1)_OBJS): FLAGS = $$(COMMON) $$($(1)_CFLAGS)
-$$(OUT)/$(1).elf: $$($(1)_OBJS) $$(OUT)/kernel.o linker/$$(ARCH).ld tools/symbols
-	$$(Q)$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@.1 $$($(1)_OBJS) $$(OUT)/kernel.o
+$$(OUT)/$(1).part.o: $$($(1)_OBJS)
+	$$(Q)$$(LD) -r -o $$@.tmp $$^ && $$(OBJCOPY) --keep-global-symbol=none $$@.tmp $$@ && rm $$@.tmp
+$$(OUT)/$(1).elf: $$($(1)_LINK) $$(OUT)/kernel.o linker/$$(ARCH).ld tools/symbols
+	$$(Q)$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@.1 $$($(1)_LINK) $$(OUT)/kernel.o
 	@tools/symbols $$(NM) $$@.1 > $$@.symbols.S
 	@$$(COMPILE) $$(COMMON) -D__ASSEMBLER__ -c $$@.symbols.S -o $$@.symbols.o
-	@$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@ $$($(1)_OBJS) $$(OUT)/kernel.o $$@.symbols.o
+	@$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@ $$($(1)_LINK) $$(OUT)/kernel.o $$@.symbols.o
 	@rm -f $$@.1 $$@.symbols.S $$@.symbols.o
 $$(OUT)/$(1).bin: $$(OUT)/$(1).elf
 	$$(Q)$$(OBJCOPY) -O binary $$< $$@
@@ -18,10 +37,11 @@ endef
 
 PROGRAM_DIRS := $(sort $(patsubst %/,%,$(wildcard examples/*/)))
 EXAMPLES     := $(notdir $(PROGRAM_DIRS))
-$(foreach d,$(PROGRAM_DIRS),$(eval -include $(d)/app.mk))
+$(foreach d,$(PROGRAM_DIRS),$(eval $(call program_settings,$(notdir $(d)),$(d))))
 $(foreach d,$(PROGRAM_DIRS),$(eval $(call program,$(notdir $(d)),$(d))))
 ifneq ($(APP_DIR),)
 ifeq ($(filter $(APP_DIR:/=),$(PROGRAM_DIRS)),)
+$(eval $(call program_settings,$(APP_NAME),$(APP_DIR:/=)))
 $(eval $(call program,$(APP_NAME),$(APP_DIR:/=)))
 endif
 endif

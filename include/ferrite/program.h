@@ -15,8 +15,10 @@ extern "C" {
 int fe_main(int argc, char **argv);
 
 /*
- * A program that another can start by name (the shell's `run NAME`): FE_PROGRAM(name, "one line of help", function) in
- * any of its files, where function has fe_main's type.
+ * A program that another can start by name (the shell's `run NAME`): FE_PROGRAM(name, "one line of help", fe_main) in
+ * any of its files. Another program links it in by naming its folder in its own app.mk: `PROGRAMS := hello wordcount`.
+ * The build then makes every global name of hello and wordcount local, so that one image can hold many programs, each
+ * with its fe_main, and this entry is the only way in.
  */
 struct fe_program {
     const char *name;
