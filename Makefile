@@ -39,7 +39,8 @@ include arch/$(ARCH)/port.mk
 OUT := build/$(ARCH)-$(BUILD)$(if $(filter clang,$(CC)),-clang)
 
 # Tools -----------------------------------------------------------------------------------------------------------------
-# port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), DRIVERS.
+# port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), PORT_LDFLAGS, DRIVERS,
+# and PORT_DIRS (arch/bare, for the ports that run on bare machines).
 COMPILE := $(if $(filter clang,$(CC)),clang --target=$(TARGET),$(CROSS)gcc)
 LD      := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
@@ -54,7 +55,7 @@ COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-
             $(if $(filter checked,$(BUILD)),-DFE_CHECKED) $(WARNINGS) $(PORT_CFLAGS)
 
 # Kernel ----------------------------------------------------------------------------------------------------------------
-KERNEL_DIRS := arch arch/$(ARCH) heap sched drivers $(DRIVERS) kernel
+KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(DRIVERS) kernel
 KERNEL_SRCS := $(foreach d,$(KERNEL_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S)))
 KERNEL_OBJS := $(patsubst %,$(OUT)/%.o,$(basename $(KERNEL_SRCS)))
 
