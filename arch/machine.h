@@ -42,6 +42,9 @@ struct fe_machine {
     /* Routes interrupt `line` (the controller's global number) to `core`, and unmasks it. */
     fe_status (*interrupt_enable)(unsigned line, unsigned core);
     void (*interrupt_disable)(unsigned line);
+    /* An interrupt was taken: asks the controller which where `vector` (see struct fe_arch_hooks) does not tell,
+     * acknowledges it and runs what is behind it. For the interrupt hook, which counts and brackets it. */
+    void (*interrupt_dispatch)(unsigned vector);
     /* Makes `core` take the wake-up interrupt. Any context. */
     void (*wake)(unsigned core);
     /* Makes every other core that runs take the stop interrupt (x86_64: NMI) and halt, for a panic. */
@@ -74,7 +77,7 @@ struct fe_machine_hooks {
 extern struct fe_machine_hooks fe_machine_hooks;
 
 /* Device interrupts: `handler(argument)` runs in the interrupt handler of the line. Set before the line is enabled.
- * FE_EBUSY: it has a handler already; FE_EINVAL: no such line. */
+ * FE_EBUSY: it has a handler already; FE_EINVAL: no such line; FE_ENOMEM: too many lines have one. */
 FE_MUST_CHECK fe_status fe_interrupt_register(unsigned line, void (*handler)(void *argument), void *argument);
 
 #endif
