@@ -5,6 +5,7 @@
 #define FERRITE_SCHED_SCHEDULER_H
 
 #include <arch/machine.h>
+#include <sched/inbox.h>
 
 struct fe_scheduler; /* one per core; begins with its struct fe_core */
 
@@ -45,9 +46,6 @@ bool fe_scheduler_fault(const struct fe_fault *fault);
  * Events: how interrupt handlers and other cores reach a core's event loop. Posting coalesces: one or more posts mean at
  * least one call of `handler` in scheduler context on the event's home core, after the last post.
  */
-struct fe_inbox_node {
-    struct fe_inbox_node *next; /* accessed atomically by sched/inbox.h only */
-};
 struct fe_event {
     struct fe_inbox_node node;
     uint32_t pending; /* accessed atomically */
