@@ -4,8 +4,10 @@
 #ifndef FERRITE_SCHED_SCHEDULER_H
 #define FERRITE_SCHED_SCHEDULER_H
 
+#include "inbox.h"
+
+#include <arch/atomic.h>
 #include <arch/machine.h>
-#include <sched/inbox.h>
 
 struct fe_scheduler; /* one per core; begins with its struct fe_core */
 
@@ -28,6 +30,8 @@ struct fe_core *fe_scheduler_boot_core(void);
 FE_MUST_CHECK fe_status fe_scheduler_init(unsigned cores);
 /* Makes the scheduler of core `index` (1 and up). Boot core only. */
 FE_MUST_CHECK fe_status fe_scheduler_create(unsigned index, uint32_t hardware_id, struct fe_core **core);
+/* Makes a created scheduler known to the others: from here on work may be posted to it. By its own core, before it runs. */
+void fe_scheduler_publish(struct fe_core *core);
 /* Runs the calling core's scheduler for ever: enables interrupts, runs tasks, sleeps. fe_arch_core is set. */
 FE_NORETURN void fe_scheduler_run(void);
 
@@ -46,10 +50,16 @@ bool fe_scheduler_fault(const struct fe_fault *fault);
  * Events: how interrupt handlers and other cores reach a core's event loop. Posting coalesces: one or more posts mean at
  * least one call of `handler` in scheduler context on the event's home core, after the last post.
  */
-struct fe_event {
+/* What a core's inbox holds: handled in scheduler context on the core it was posted to. */
+struct fe_message {
     struct fe_inbox_node node;
-    uint32_t pending; /* accessed atomically */
-    unsigned home;    /* core index */
+    void (*handle)(struct fe_message *message);
+};
+
+struct fe_event {
+    struct fe_message message;
+    fe_atomic_u32 pending;
+    unsigned home; /* core index */
     void (*handler)(struct fe_event *event);
 };
 void fe_event_init(struct fe_event *event, unsigned home, void (*handler)(struct fe_event *event));

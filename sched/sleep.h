@@ -118,4 +118,9 @@ static inline bool fe_sleep_cancel(struct fe_sleep *sleep, unsigned core) {
     return (fe_fetch_and_relaxed(&sleep->asleep, ~bit) & bit) == 0;
 }
 
+/* Whether the calling core's announcement still stands. For loops that wait by looking. */
+static inline bool fe_sleep_is_asleep(const struct fe_sleep *sleep, unsigned core) {
+    return (fe_load_relaxed(&sleep->asleep) >> core & 1) != 0; /* relaxed: looked at again and again */
+}
+
 #endif

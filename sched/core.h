@@ -1,0 +1,141 @@
+/*
+ * The scheduler of one core, and what its files share. See scheduler.c for how they work together.
+ */
+#ifndef FERRITE_SCHED_CORE_H
+#define FERRITE_SCHED_CORE_H
+
+#include "ring.h"
+#include "scheduler.h"
+#include "sleep.h"
+#include "tcb.h"
+
+#include <ferrite/stats.h>
+#include <heap/spinlock.h>
+
+/* How many tasks in a row may come from the LIFO slot before the queue has its turn. */
+#define FE_LIFO_LIMIT 16
+/* Switches between two looks at inbox, timers and heap, as in Go and tokio. */
+#define FE_POLL_INTERVAL 61
+/* Pages that the fault handler may take while the runtime's own code is interrupted. */
+#define FE_STACK_RESERVE 16
+#define FE_STACK_CLASSES 11
+
+/* A FIFO of control blocks that only its core touches. */
+struct fe_task_list {
+    struct fe_tcb *head;
+    struct fe_tcb **tail;
+};
+
+struct fe_stack_cache {
+    struct fe_tcb *head;
+    unsigned count;
+};
+
+/* Addresses granted to a core, of which no stack has been made yet. */
+struct fe_stack_fresh {
+    uintptr_t next, end;
+};
+
+struct fe_scheduler {
+    struct fe_core core; /* first: fe_arch_core() is also the scheduler */
+
+    /* Owner's core only. */
+    struct fe_tcb *current; /* NULL: scheduler context */
+    struct fe_tcb *lifo;    /* made ready by the running task */
+    uint32_t lifo_left;
+    uint32_t ticks_left;    /* switches until the next poll */
+    volatile uint32_t attention; /* set by interrupt handlers of this core: poll at the next switch */
+    bool several;           /* more than one core runs */
+    struct fe_task_list pinned;
+    struct fe_task_list overflow; /* what the ring had no room for; refills it */
+    struct fe_arch_context context;
+    uint64_t next_id;
+    uint64_t random;
+    struct fe_stack_cache stacks[FE_STACK_CLASSES];
+    struct fe_stack_fresh fresh[FE_STACK_CLASSES];
+    uint64_t reserve[FE_STACK_RESERVE]; /* pages; only the fault handler pops */
+    volatile uint32_t reserve_count;
+    uint64_t ended_checked; /* `ended` when termination was last looked for */
+
+    /* Written by the owner, read by all: statistics and termination. Each only grows. */
+    fe_atomic_u64 spawned;
+    fe_atomic_u64 ended;
+    uint64_t weak_live;
+    struct fe_core_statistics statistics;
+    fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
+
+    /* Timers: owner's core only. */
+    struct fe_wheel wheel;
+    fe_nanoseconds armed; /* what the one-shot timer is set to; FE_FOREVER: nothing */
+
+    /* Any core. */
+    struct fe_inbox inbox __attribute__((aligned(FE_CACHE_LINE)));
+    fe_atomic_u32 flushed; /* the TLB generation that this core has flushed to */
+    struct fe_ring ring __attribute__((aligned(FE_CACHE_LINE)));
+};
+
+/*
+ * What the schedulers share, field by field.
+ */
+struct fe_sched_state {
+    /* Immutable once the schedulers run. */
+    unsigned cores;
+    struct fe_scheduler *schedulers[FE_CORES_MAX]; /* written by the boot core before the core starts; NULL: not there */
+    const struct fe_loop_ops *loop;
+    size_t default_stack;
+    size_t max_stack;
+    bool started;
+
+    /* Any core: who sleeps and who searches (sleep.h). */
+    struct fe_sleep sleep __attribute__((aligned(FE_CACHE_LINE)));
+
+    /* Set once, by the core that finds no task left. */
+    fe_atomic_u32 finished __attribute__((aligned(FE_CACHE_LINE)));
+
+    /* Under stacks_lock: growth of the stack arena and the depot of cached stacks; taken once per 32 stacks. */
+    struct fe_spinlock stacks_lock;
+    uintptr_t stacks_end[FE_STACK_CLASSES]; /* where each class's part of the arena has been granted to */
+    struct fe_tcb *depot[FE_STACK_CLASSES];
+
+    fe_atomic_u32 tlb_generation; /* any core that released stack pages; see fe_stack_shootdown */
+};
+extern struct fe_sched_state fe_sched;
+
+/* The calling core's scheduler; never kept across a switch. */
+static inline struct fe_scheduler *fe_scheduler_self(void) {
+    return (struct fe_scheduler *)fe_arch_core();
+}
+
+/* Event loop: how a core waits and is woken. See loop.c. */
+struct fe_loop_ops {
+    const char *name;
+    /* Waits, in scheduler context, until an interrupt, a wake-up, or `deadline`. May return early. */
+    void (*wait)(struct fe_scheduler *scheduler, fe_nanoseconds deadline);
+    /* Makes core `index`, which announced itself asleep, return from wait. Any context. */
+    void (*wake)(unsigned index);
+    /* Asks for the timer interrupt at `deadline`; FE_FOREVER: none. */
+    void (*arm)(fe_nanoseconds deadline);
+};
+extern const struct fe_loop_ops fe_loop_interrupts, fe_loop_basic;
+
+/* scheduler.c */
+void fe_scheduler_ready(struct fe_tcb *tcb);                     /* any context; the caller owns tcb's resumption */
+void fe_scheduler_leave(struct fe_scheduler *scheduler, struct fe_tcb *self, void (*after)(struct fe_tcb *self));
+void fe_scheduler_post(unsigned core, struct fe_message *message); /* any context: push and wake */
+void fe_scheduler_arrive(struct fe_tcb *previous);
+
+/* stack.c */
+fe_status fe_stack_take(struct fe_scheduler *scheduler, size_t bytes, struct fe_tcb **tcb);
+void fe_stack_recycle(struct fe_tcb *tcb);
+void fe_stack_refill(struct fe_scheduler *scheduler);
+void fe_stack_flush_requested(struct fe_scheduler *scheduler);
+
+/* timer.c */
+void fe_timers_poll(struct fe_scheduler *scheduler);
+fe_nanoseconds fe_timers_next(const struct fe_scheduler *scheduler);
+
+/* task.c */
+void fe_task_timer_fired(struct fe_timer *timer);
+FE_NORETURN void fe_task_end(enum fe_outcome outcome, intptr_t value);
+
+#endif

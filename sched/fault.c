@@ -1,0 +1,108 @@
+/*
+ * Faults in tasks: a touched stack page is committed, anything else ends the task.
+ *
+ * Runs on the exception stack with interrupts masked. Where the interrupted code was the program's, this core's heap and
+ * page allocator are at rest and may be called; where it was the runtime's own, they may be in the middle of something,
+ * and a page comes from the core's reserve. The runtime needs few pages at a time, so the reserve is small.
+ */
+#include "stack.h"
+
+#include <ferrite/io.h>
+#include <ferrite/panic.h>
+#include <heap/page.h>
+
+static bool in_runtime(uintptr_t pc) {
+    return pc >= (uintptr_t)fe_runtime_text_start && pc < (uintptr_t)fe_runtime_text_end;
+}
+
+static uint64_t take_page(struct fe_scheduler *self, bool runtime) {
+    if (!runtime) {
+        fe_stack_refill(self);
+        uint64_t page = fe_page_alloc(0);
+        if (page)
+            return page;
+    }
+    if (!self->reserve_count)
+        return 0;
+    self->attention = 1; /* to be refilled */
+    self->reserve_count = self->reserve_count - 1;
+    return self->reserve[self->reserve_count];
+}
+
+static bool commit(struct fe_scheduler *self, struct fe_tcb *task, uintptr_t page_address, bool runtime) {
+    uint64_t page = take_page(self, runtime);
+    if (!page)
+        return false;
+    fe_arch_map_page(page_address, page);
+    if (page_address < task->stack_deep)
+        task->stack_deep = page_address;
+    task->stack_pages++;
+    fe_store_relaxed(&self->stack_pages, fe_load_relaxed(&self->stack_pages) + 1); /* this core's alone */
+    return true;
+}
+
+static void fault_entry(void *argument) {
+    (void)argument;
+    fe_task_end(FE_FAULTED, 0);
+}
+
+static void fail_task(struct fe_tcb *task, enum fe_fault_kind kind, const struct fe_fault *fault) {
+    task->outcome = FE_FAULTED;
+    task->fault = kind;
+    task->fault_address = fault->address;
+    task->fault_pc = fault->pc;
+    switch (kind) {
+    case FE_FAULT_STACK_OVERFLOW:
+        fe_format(task->message, sizeof task->message, "stack overflow at %#lx, stack of %zu bytes (pc %#lx)",
+                  (unsigned long)fault->address,
+                  (size_t)(task->stack_slot + (FE_STACK_SLOT << task->stack_class) - task->stack_low),
+                  (unsigned long)fault->pc);
+        break;
+    case FE_FAULT_NO_MEMORY:
+        fe_format(task->message, sizeof task->message, "no memory to grow the stack at %#lx (pc %#lx)",
+                  (unsigned long)fault->address, (unsigned long)fault->pc);
+        break;
+    case FE_FAULT_MEMORY:
+        fe_format(task->message, sizeof task->message, "%s: %s of %s address %#lx (pc %#lx)", fault->name,
+                  fault->execute ? "execution" : fault->write ? "write" : "read",
+                  fault->present ? "protected" : "unmapped", (unsigned long)fault->address, (unsigned long)fault->pc);
+        break;
+    default:
+        fe_format(task->message, sizeof task->message, "%s (pc %#lx)", fault->name, (unsigned long)fault->pc);
+        break;
+    }
+    fe_task_report(task, fault->pc, fault->frame_pointer);
+}
+
+bool fe_scheduler_fault(const struct fe_fault *fault) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    struct fe_tcb *task = self->current;
+    if (!task || fault->nested || self->core.interrupt_depth)
+        return false;
+    bool runtime = in_runtime(fault->pc);
+    enum fe_fault_kind kind = fault->kind;
+    uintptr_t page = fault->address & ~(FE_PAGE_SIZE - 1);
+    uintptr_t end = task->stack_slot + (FE_STACK_SLOT << task->stack_class);
+    if (kind == FE_FAULT_MEMORY && !fault->present && page >= task->stack_slot && page < end) {
+        if (page >= task->stack_low) {
+            if (commit(self, task, page, runtime))
+                return true;
+            kind = FE_FAULT_NO_MEMORY;
+        } else {
+            kind = FE_FAULT_STACK_OVERFLOW;
+            if (runtime && page != task->stack_slot && commit(self, task, page, true)) {
+                /* The runtime finishes what it is doing on the pages below the bound, and the task fails at its end. */
+                if (!task->overflowed) {
+                    task->overflowed = true;
+                    fail_task(task, kind, fault);
+                }
+                return true;
+            }
+        }
+    }
+    if (runtime)
+        return false;
+    fail_task(task, kind, fault);
+    fe_arch_trap_redirect(fault->frame, fault_entry, task, task);
+    return true;
+}

@@ -1,0 +1,151 @@
+/* Bringing schedulers up, and reading their figures. */
+#define FE_LOG_MODULE "sched"
+#include "clock.h"
+#include "loop.h"
+#include "stack.h"
+
+#include <ferrite/context.h>
+#include <ferrite/env.h>
+#include <ferrite/log.h>
+#include <heap/exchange.h>
+#include <heap/page.h>
+
+/* The smallest and the largest stack that `min_stack=` and `max_stack=` may ask for. */
+#define FE_STACK_MIN ((size_t)4 << 10)
+#define FE_STACK_MAX ((FE_STACK_SLOT << (FE_STACK_CLASSES - 1)) - FE_STACK_GUARD)
+
+static struct fe_scheduler fe_boot_scheduler;
+
+static void initialise(struct fe_scheduler *self, unsigned index, uint32_t hardware_id) {
+    self->core.self = &self->core;
+    self->core.index = index;
+    self->core.hardware_id = hardware_id;
+    self->ticks_left = FE_POLL_INTERVAL;
+    self->lifo_left = FE_LIFO_LIMIT;
+    self->pinned.tail = &self->pinned.head;
+    self->overflow.tail = &self->overflow.head;
+    self->next_id = index;
+    self->armed = FE_FOREVER;
+    fe_inbox_init(&self->inbox);
+    fe_ring_init(&self->ring);
+}
+
+struct fe_core *fe_scheduler_boot_core(void) {
+    initialise(&fe_boot_scheduler, 0, 0);
+    fe_arch_core_set(&fe_boot_scheduler.core);
+    return &fe_boot_scheduler.core;
+}
+
+static void seed_random(struct fe_scheduler *self) {
+    self->random = (fe_env_number("seed", 1, 1, UINT64_MAX) + self->core.index) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+}
+
+fe_status fe_scheduler_init(unsigned cores) {
+    const char *loop = fe_env("loop");
+    fe_sched.loop = loop ? fe_loop_find(loop) : &fe_loop_interrupts;
+    if (!fe_sched.loop) {
+        fe_warn("loop=%s: no such event loop (interrupts, basic); using interrupts", loop);
+        fe_sched.loop = &fe_loop_interrupts;
+    }
+    fe_sched.default_stack = fe_env_number("min_stack", FE_STACK_SLOT - FE_STACK_GUARD, FE_STACK_MIN, FE_STACK_MAX);
+    fe_sched.max_stack = fe_env_number("max_stack", FE_STACK_MAX, fe_sched.default_stack, FE_STACK_MAX);
+    for (unsigned class = 0; class < FE_STACK_CLASSES; class++)
+        fe_sched.stacks_end[class] = fe_stack_arena(class);
+    fe_sched.cores = cores;
+    fe_sleep_init(&fe_sched.sleep, cores);
+    fe_sched.schedulers[0] = &fe_boot_scheduler;
+    fe_boot_scheduler.core.hardware_id = fe_machine.core_ids[0];
+    fe_boot_scheduler.several = cores > 1;
+    seed_random(&fe_boot_scheduler);
+    fe_sched.started = true;
+    return FE_OK;
+}
+
+fe_status fe_scheduler_create(unsigned index, uint32_t hardware_id, struct fe_core **core) {
+    struct fe_scheduler *self = fe_heap_try_alloc_aligned(FE_CACHE_LINE, sizeof *self);
+    if (!self)
+        return FE_ENOMEM;
+    __builtin_memset(self, 0, sizeof *self);
+    initialise(self, index, hardware_id);
+    self->several = true;
+    seed_random(self);
+    *core = &self->core;
+    return FE_OK;
+}
+
+void fe_scheduler_publish(struct fe_core *core) {
+    fe_sched.schedulers[core->index] = (struct fe_scheduler *)core;
+}
+
+/* Figures --------------------------------------------------------------------------------------------------------- */
+
+fe_status fe_core_statistics(unsigned core, struct fe_core_statistics *statistics) {
+    if (core >= fe_sched.cores || !fe_sched.schedulers[core])
+        return FE_EINVAL;
+    const struct fe_scheduler *scheduler = fe_sched.schedulers[core];
+    *statistics = scheduler->statistics;
+    statistics->queued = fe_ring_length(&scheduler->ring) + (scheduler->lifo != NULL);
+    return FE_OK;
+}
+
+static enum fe_task_state state_of(const struct fe_tcb *tcb, uint64_t joiner) {
+    /* All of these change under our eyes; a listing is a glance. */
+    if (joiner == FE_JOIN_ENDED)
+        return FE_TASK_ENDED;
+    const struct fe_scheduler *scheduler = fe_sched.schedulers[tcb->core];
+    if (scheduler && scheduler->current == tcb)
+        return FE_TASK_RUNNING;
+    return fe_load_relaxed(&tcb->parking) == FE_PARKING_PARKED ? FE_TASK_BLOCKED : FE_TASK_READY;
+}
+
+static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_task_information *entry) {
+    *entry = (struct fe_task_information){
+        .task = {(struct fe_tcb *)(uintptr_t)tcb, id},
+        .state = state_of(tcb, fe_load_relaxed(&tcb->joiner)),
+        .core = tcb->core,
+        .pinned = tcb->home,
+        .stack_committed = tcb->stack_pages * FE_PAGE_SIZE,
+        .stack_bound = tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class) - tcb->stack_low,
+    };
+    __builtin_memcpy(entry->name, tcb->name, sizeof entry->name);
+}
+
+size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
+    size_t count = 0;
+    for (unsigned class = 0; class < FE_STACK_CLASSES; class++) {
+        size_t slot_bytes = FE_STACK_SLOT << class;
+        for (uintptr_t slot = fe_stack_arena(class); slot < fe_sched.stacks_end[class]; slot += slot_bytes) {
+            uint64_t physical;
+            if (!fe_arch_translate(slot + slot_bytes - FE_PAGE_SIZE, &physical))
+                continue;
+            const struct fe_tcb *tcb = (const struct fe_tcb *)((slot + slot_bytes - sizeof *tcb) & ~(uintptr_t)(FE_CACHE_LINE - 1));
+            uint64_t id = fe_load_acquire(&tcb->id); /* pairs with the release in fe_task_try_spawn */
+            if (!id)
+                continue;
+            if (count < capacity)
+                describe(tcb, id, &list[count]);
+            count++;
+        }
+    }
+    return count;
+}
+
+void fe_memory_statistics(struct fe_memory_statistics *statistics) {
+    struct fe_page_statistics pages;
+    struct fe_heap_statistics heap;
+    fe_page_statistics(&pages);
+    fe_heap_statistics(FE_ANY_CORE, &heap);
+    uint64_t stacks = 0;
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        if (fe_sched.schedulers[i])
+            stacks += fe_load_relaxed(&fe_sched.schedulers[i]->stack_pages); /* a figure */
+    }
+    *statistics = (struct fe_memory_statistics){
+        .total_bytes = pages.total_pages * FE_PAGE_SIZE,
+        .free_bytes = pages.free_pages * FE_PAGE_SIZE,
+        .kernel_bytes = (uint64_t)(fe_image_end - fe_image_start),
+        .stack_bytes = stacks * FE_PAGE_SIZE,
+        .table_bytes = fe_arch_table_pages() * FE_PAGE_SIZE,
+        .heap_bytes = heap.pages * FE_PAGE_SIZE,
+    };
+}

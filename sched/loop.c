@@ -1,0 +1,65 @@
+/*
+ * The event loop under a scheduler: how a core waits when it has nothing to run, how another core ends that wait, and how
+ * a deadline does. What comes out of the wait is the same for every implementation: messages in the core's inbox (events
+ * posted by interrupt handlers and other cores) and timers on its wheel, both handled in scheduler context.
+ *
+ * Two implementations for the bare machine:
+ *   interrupts  sleeps until an interrupt; a core is woken by an inter-processor interrupt; deadlines by the one-shot timer
+ *   basic       no I/O and no interrupts of its own: looks at inbox and clock in turn. For tests of the scheduler, and the
+ *               pattern for a new port whose interrupt controller does not work yet
+ */
+#include "loop.h"
+#include "clock.h"
+
+#include <ferrite/time.h>
+
+/* Interrupts ------------------------------------------------------------------------------------------------------ */
+
+static void interrupts_wait(struct fe_scheduler *self, fe_nanoseconds deadline) {
+    (void)deadline; /* the one-shot timer is armed for it */
+    fe_arch_interrupts_disable();
+    if (self->attention || !fe_inbox_empty(&self->inbox)) {
+        fe_arch_interrupts_enable();
+        return;
+    }
+    fe_arch_idle_wait();
+}
+
+static void interrupts_wake(unsigned index) {
+    fe_machine.wake(index);
+}
+
+static void interrupts_arm(fe_nanoseconds deadline) {
+    if (deadline == FE_FOREVER)
+        fe_machine.timer_stop();
+    else
+        fe_machine.timer_arm(fe_clock_counter(deadline));
+}
+
+const struct fe_loop_ops fe_loop_interrupts = {"interrupts", interrupts_wait, interrupts_wake, interrupts_arm};
+
+/* Basic ----------------------------------------------------------------------------------------------------------- */
+
+static void basic_wait(struct fe_scheduler *self, fe_nanoseconds deadline) {
+    while (!self->attention && fe_inbox_empty(&self->inbox) &&
+           fe_sleep_is_asleep(&fe_sched.sleep, self->core.index) && fe_time_now() < deadline)
+        fe_arch_relax();
+}
+
+static void basic_wake(unsigned index) {
+    (void)index; /* the waker has taken back the announcement, which the sleeper watches */
+}
+
+static void basic_arm(fe_nanoseconds deadline) {
+    (void)deadline;
+}
+
+const struct fe_loop_ops fe_loop_basic = {"basic", basic_wait, basic_wake, basic_arm};
+
+const struct fe_loop_ops *fe_loop_find(const char *name) {
+    if (__builtin_strcmp(name, fe_loop_interrupts.name) == 0)
+        return &fe_loop_interrupts;
+    if (__builtin_strcmp(name, fe_loop_basic.name) == 0)
+        return &fe_loop_basic;
+    return NULL;
+}

@@ -1,0 +1,350 @@
+/*
+ * The scheduler: which task runs next on this core, and what the core does when there is none.
+ *
+ * Each core has one scheduler, which only that core touches, save its ring (thieves take from the head), its inbox (any
+ * core posts) and figures that others read. Ready tasks wait in three places, looked at in this order:
+ *
+ *   lifo      one task, made ready by the running one: its data is in the cache. At most FE_LIFO_LIMIT in a row.
+ *   ring      a bounded FIFO from which idle cores steal half
+ *   pinned    a FIFO of tasks that may not be stolen; takes turns with the ring
+ *
+ * What the ring has no room for waits in `overflow`, which refills it. A task that leaves (yields, blocks, ends) switches
+ * straight to the next one; every FE_POLL_INTERVAL switches, or when an interrupt asks for attention, it switches to the
+ * scheduler's own context instead, which handles inbox and timers first.
+ *
+ * The rule that makes migration safe: a task that leaves is published (queued, parked, freed) by its `after` function,
+ * which runs on the next context once the switch has saved it whole. Until then nobody else can find it.
+ *
+ * Rejected: a global run queue (a lock on every switch); a saved flag in each task on which thieves spin (a store and a
+ * branch on every switch, and waiting); stealing through messages (an idle core would wait for a busy one).
+ */
+#include "core.h"
+#include "loop.h"
+
+#include <ferrite/panic.h>
+#include <ferrite/time.h>
+#include <heap/exchange.h>
+
+struct fe_sched_state fe_sched;
+struct fe_sched_hooks fe_sched_hooks;
+
+/* Queues ---------------------------------------------------------------------------------------------------------- */
+
+static inline void list_append(struct fe_task_list *list, struct fe_tcb *tcb) {
+    tcb->next = NULL;
+    *list->tail = tcb;
+    list->tail = &tcb->next;
+}
+
+static inline struct fe_tcb *list_take(struct fe_task_list *list) {
+    struct fe_tcb *tcb = list->head;
+    if (tcb) {
+        list->head = tcb->next;
+        if (!list->head)
+            list->tail = &list->head;
+    }
+    return tcb;
+}
+
+static inline void wake(struct fe_scheduler *self, int core) {
+    if (FE_UNLIKELY(core >= 0)) {
+        self->statistics.wakeups_sent++;
+        fe_sched.loop->wake((unsigned)core);
+    }
+}
+
+/* Work has become stealable: wakes a sleeping core unless one is looking for work already. */
+static inline void announce_work(struct fe_scheduler *self) {
+    if (self->several)
+        wake(self, fe_sleep_wake_one(&fe_sched.sleep));
+}
+
+/* Puts `tcb` at the end of this core's queue. */
+static void queue_last(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
+        list_append(&self->pinned, tcb);
+        return;
+    }
+    if (FE_UNLIKELY(self->overflow.head != NULL) || FE_UNLIKELY(!fe_ring_push(&self->ring, tcb)))
+        list_append(&self->overflow, tcb);
+    announce_work(self);
+}
+
+static void refill_ring(struct fe_scheduler *self) {
+    while (self->overflow.head && fe_ring_push(&self->ring, self->overflow.head))
+        list_take(&self->overflow);
+}
+
+/* The next task to run, off the queues; NULL: none is ready here. */
+static inline struct fe_tcb *take_next(struct fe_scheduler *self) {
+    struct fe_tcb *tcb = self->lifo;
+    if (tcb) {
+        self->lifo = NULL;
+        if (FE_LIKELY(self->lifo_left-- != 0))
+            return tcb;
+        queue_last(self, tcb);
+    }
+    self->lifo_left = FE_LIFO_LIMIT;
+    if (FE_UNLIKELY(self->pinned.head != NULL) && (self->ticks_left & 1))
+        return list_take(&self->pinned);
+    tcb = fe_ring_pop(&self->ring);
+    if (FE_UNLIKELY(self->overflow.head != NULL)) {
+        refill_ring(self);
+        if (!tcb)
+            tcb = fe_ring_pop(&self->ring);
+    }
+    if (FE_UNLIKELY(tcb == NULL))
+        tcb = list_take(&self->pinned);
+    return tcb;
+}
+
+static void ready_message(struct fe_message *message) {
+    fe_scheduler_ready(FE_CONTAINER_OF(message, struct fe_tcb, inbound));
+}
+
+/* Makes a task that is off all queues, and whose context is saved, ready to run. */
+void fe_scheduler_ready(struct fe_tcb *tcb) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    if (FE_UNLIKELY((unsigned)tcb->home != self->core.index && tcb->home != FE_ANY_CORE)) {
+        tcb->inbound.handle = ready_message;
+        fe_scheduler_post((unsigned)tcb->home, &tcb->inbound);
+        return;
+    }
+    if (FE_UNLIKELY(self->core.interrupt_depth != 0)) {
+        /* The interrupted code may be in the middle of a queue. */
+        tcb->inbound.handle = ready_message;
+        fe_scheduler_post(self->core.index, &tcb->inbound);
+        return;
+    }
+    struct fe_tcb *displaced = self->lifo;
+    self->lifo = tcb;
+    if (displaced)
+        queue_last(self, displaced);
+}
+
+/* Switching ------------------------------------------------------------------------------------------------------- */
+
+/* What every resumed context does first: publishes the task that was left, now that it is saved. */
+void fe_scheduler_arrive(struct fe_tcb *previous) {
+    if (previous)
+        previous->after(previous);
+}
+
+static inline void dispatch(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    self->current = tcb;
+    self->statistics.switches++;
+    tcb->core = self->core.index;
+}
+
+/*
+ * Leaves the running task `self_task` for the next one, or for the scheduler if there is none or it is due; `after` runs
+ * once the task is saved. Returns when the task is resumed, maybe on another core.
+ */
+void fe_scheduler_leave(struct fe_scheduler *self, struct fe_tcb *task, void (*after)(struct fe_tcb *task)) {
+    task->after = after;
+    const struct fe_arch_context *to = &self->context;
+    struct fe_tcb *next = NULL;
+    if (FE_LIKELY(!self->attention) && FE_LIKELY(--self->ticks_left != 0))
+        next = take_next(self);
+    if (FE_LIKELY(next != NULL)) {
+        dispatch(self, next);
+        to = &next->context;
+    } else {
+        self->current = NULL;
+    }
+    fe_scheduler_arrive(fe_arch_switch(&task->context, to, task));
+}
+
+static void after_yield(struct fe_tcb *task) {
+    queue_last(fe_scheduler_self(), task);
+}
+
+void fe_task_yield(void) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    struct fe_scheduler *self = fe_scheduler_self();
+    fe_scheduler_leave(self, self->current, after_yield);
+}
+
+/* Messages -------------------------------------------------------------------------------------------------------- */
+
+/* Posts to a core's inbox and makes sure that it will look. */
+void fe_scheduler_post(unsigned core, struct fe_message *message) {
+    struct fe_scheduler *target = fe_sched.schedulers[core];
+    bool first = fe_inbox_push(&target->inbox, &message->node);
+    if (target == fe_scheduler_self())
+        target->attention = 1;
+    else if (first && fe_sleep_wake_core(&fe_sched.sleep, core))
+        wake(fe_scheduler_self(), (int)core);
+}
+
+static void event_message(struct fe_message *message) {
+    struct fe_event *event = FE_CONTAINER_OF(message, struct fe_event, message);
+    /* Pairs with the exchange in fe_event_post: a post after this one makes another call. */
+    fe_exchange_acq_rel(&event->pending, 0);
+    event->handler(event);
+}
+
+void fe_event_init(struct fe_event *event, unsigned home, void (*handler)(struct fe_event *event)) {
+    *event = (struct fe_event){.home = home, .handler = handler};
+    event->message.handle = event_message;
+}
+
+void fe_event_post(struct fe_event *event) {
+    /* Pairs with the exchange in event_message: what the poster wrote before is seen by the handler. */
+    if (fe_exchange_acq_rel(&event->pending, 1) == 0)
+        fe_scheduler_post(event->home, &event->message);
+}
+
+static bool drain_inbox(struct fe_scheduler *self) {
+    bool any = false;
+    struct fe_inbox_node *node;
+    while ((node = fe_inbox_pop(&self->inbox)) != NULL) {
+        struct fe_message *message = FE_CONTAINER_OF(node, struct fe_message, node);
+        message->handle(message);
+        any = true;
+    }
+    return any;
+}
+
+/* The scheduler's own context ------------------------------------------------------------------------------------- */
+
+/*
+ * Termination, with no shared counter: each core's `spawned` and `ended` only grow. If the sum of all `ended`, read
+ * first, equals the sum of all `spawned`, read after, then at the moment between the two no task was alive (a live one
+ * would be counted in the second sum and not in the first), and no task is left that could spawn another.
+ */
+static void look_for_termination(struct fe_scheduler *self) {
+    uint64_t ended = 0, spawned = 0;
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        if (fe_sched.schedulers[i])
+            ended += fe_load_seq_cst(&fe_sched.schedulers[i]->ended); /* pairs with the store in count_ended */
+    }
+    self->ended_checked = fe_load_relaxed(&self->ended);
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        if (fe_sched.schedulers[i])
+            spawned += fe_load_seq_cst(&fe_sched.schedulers[i]->spawned); /* pairs with the store in count_spawned */
+    }
+    if (spawned == 0 || ended != spawned)
+        return;
+    if (fe_exchange_acq_rel(&fe_sched.finished, 1) == 0) /* exactly one core goes on; nothing else is ordered by it */
+        fe_sched_hooks.finished();
+}
+
+static void poll(struct fe_scheduler *self) {
+    self->attention = 0;
+    self->ticks_left = FE_POLL_INTERVAL;
+    drain_inbox(self);
+    fe_timers_poll(self);
+    fe_heap_poll();
+    fe_stack_refill(self);
+    if (fe_load_relaxed(&self->ended) != self->ended_checked)
+        look_for_termination(self);
+}
+
+static uint64_t next_random(struct fe_scheduler *self) {
+    uint64_t x = self->random; /* xorshift64 (Marsaglia, 2003) */
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return self->random = x;
+}
+
+/* Goes round the other cores once, from a random one on. */
+static struct fe_tcb *steal(struct fe_scheduler *self) {
+    unsigned start = (unsigned)(next_random(self) % fe_sched.cores);
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        unsigned index = start + i < fe_sched.cores ? start + i : start + i - fe_sched.cores;
+        struct fe_scheduler *victim = fe_sched.schedulers[index];
+        if (!victim || victim == self)
+            continue;
+        void *first = NULL;
+        unsigned count = fe_ring_steal(&victim->ring, &self->ring, &first);
+        if (count) {
+            self->statistics.steals++;
+            self->statistics.stolen += count;
+            return first;
+        }
+    }
+    return NULL;
+}
+
+static bool work_anywhere(void) {
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        if (fe_sched.schedulers[i] && fe_ring_length(&fe_sched.schedulers[i]->ring))
+            return true;
+    }
+    return false;
+}
+
+/* Looks for work in other cores' rings. */
+static struct fe_tcb *search(struct fe_scheduler *self, bool already_searching) {
+    if (!already_searching && !fe_sleep_search_begin(&fe_sched.sleep))
+        return NULL;
+    struct fe_tcb *tcb = steal(self);
+    wake(self, fe_sleep_search_end(&fe_sched.sleep, tcb != NULL));
+    return tcb;
+}
+
+/* Waits until there may be something to do. Returns true if a waker made this core a searcher. */
+static bool sleep(struct fe_scheduler *self) {
+    fe_heap_flush();
+    fe_sleep_announce(&fe_sched.sleep, self->core.index);
+    /* From here on whoever makes work visible either is seen below or sees the announcement. */
+    if (!fe_inbox_empty(&self->inbox) || self->attention || (self->several && work_anywhere()))
+        return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
+    look_for_termination(self);
+    fe_nanoseconds before = fe_time_now();
+    self->statistics.sleeps++;
+    fe_sched.loop->wait(self, fe_timers_next(self));
+    self->statistics.idle += fe_time_now() - before;
+    return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
+}
+
+void fe_scheduler_run(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    bool searching = false;
+    fe_arch_interrupts_enable();
+    for (;;) {
+        poll(self);
+        struct fe_tcb *next = take_next(self);
+        if (searching || (!next && self->several)) {
+            if (next) {
+                wake(self, fe_sleep_search_end(&fe_sched.sleep, true));
+            } else {
+                next = search(self, searching);
+            }
+            searching = false;
+        }
+        if (!next) {
+            searching = sleep(self);
+            continue;
+        }
+        dispatch(self, next);
+        fe_scheduler_arrive(fe_arch_switch(&self->context, &next->context, NULL));
+    }
+}
+
+/* Interrupts ------------------------------------------------------------------------------------------------------ */
+
+void fe_scheduler_interrupt_enter(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    self->core.interrupt_depth++;
+    self->statistics.interrupts++;
+}
+
+void fe_scheduler_interrupt_exit(void) {
+    fe_scheduler_self()->core.interrupt_depth--;
+}
+
+void fe_scheduler_timer_interrupt(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    self->armed = FE_FOREVER;
+    self->attention = 1;
+}
+
+void fe_scheduler_wake_interrupt(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    self->statistics.ipis++;
+    self->attention = 1;
+    fe_stack_flush_requested(self);
+}

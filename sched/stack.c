@@ -1,0 +1,213 @@
+/*
+ * Task stacks, with the MMU as their manager.
+ *
+ * The stack arena has a part for each class, cut into slots of 64 KiB << class. From the bottom of a slot: a guard page that is never mapped, the emergency
+ * page, the stack, and at the top of the last page the control block. Only that last page is committed when a slot is
+ * first used; the fault handler commits the others as they are touched (fault.c).
+ *
+ * Each core carves slots out of grants of its own and keeps a cache of used ones per class; caches spill to and fill from
+ * a depot in batches, so the one lock here is taken once per FE_STACK_BATCH tasks. A used stack keeps at most
+ * FE_STACK_KEEP pages; what it grew beyond that goes back, after every core has flushed its TLB.
+ *
+ * Pages of a grant share their tables, which are made with the grant: growing never needs memory for tables.
+ *
+ * Rejected: a linked list of stack segments (each call pays, and hot splits thrash), and stacks from the heap (no guard,
+ * no growth).
+ */
+#define FE_LOG_MODULE "sched"
+#include "stack.h"
+
+#include <ferrite/panic.h>
+#include <heap/page.h>
+
+#define FE_STACK_BATCH 32u
+#define FE_STACK_CACHE_MAX (2 * FE_STACK_BATCH)
+/* Tasks seldom go deeper than this twice by chance; giving back less would fault it in again each time. */
+#define FE_STACK_KEEP 4u
+#define FE_STACK_GRANT ((size_t)2 << 20)
+
+static void account(struct fe_scheduler *self, uint64_t pages) {
+    /* Written by this core alone; read as a figure. */
+    fe_store_relaxed(&self->stack_pages, fe_load_relaxed(&self->stack_pages) + pages);
+}
+
+static unsigned class_of(size_t bytes) {
+    unsigned class = 0;
+    while ((FE_STACK_SLOT << class) - FE_STACK_GUARD < bytes)
+        class++;
+    return class;
+}
+
+/* Fresh slots ----------------------------------------------------------------------------------------------------- */
+
+/* Takes addresses for stacks of `class` out of its part of the arena; slots are then made one by one. */
+static fe_status grant(struct fe_scheduler *self, unsigned class) {
+    size_t slot = FE_STACK_SLOT << class;
+    size_t bytes = slot > FE_STACK_GRANT ? slot : FE_STACK_GRANT;
+    fe_status status = FE_ENOMEM;
+    fe_spinlock_acquire(&fe_sched.stacks_lock);
+    uintptr_t base = fe_sched.stacks_end[class];
+    if (base - fe_stack_arena(class) + bytes <= FE_STACK_ARENA)
+        status = fe_arch_reserve_tables(base, bytes);
+    if (status == FE_OK)
+        fe_sched.stacks_end[class] = base + bytes;
+    fe_spinlock_release(&fe_sched.stacks_lock);
+    if (status == FE_OK)
+        self->fresh[class] = (struct fe_stack_fresh){base, base + bytes};
+    return status;
+}
+
+static fe_status make_slot(struct fe_scheduler *self, unsigned class, struct fe_tcb **out) {
+    struct fe_stack_fresh *fresh = &self->fresh[class];
+    if (fresh->next == fresh->end) {
+        fe_status status = grant(self, class);
+        if (status != FE_OK)
+            return status;
+    }
+    uint64_t page = fe_page_alloc(0);
+    if (!page)
+        return FE_ENOMEM;
+    uintptr_t slot = fresh->next;
+    uintptr_t end = slot + (FE_STACK_SLOT << class);
+    fresh->next = end;
+    fe_arch_map_page(end - FE_PAGE_SIZE, page);
+    account(self, 1);
+    struct fe_tcb *tcb = (struct fe_tcb *)((end - sizeof *tcb) & ~(uintptr_t)(FE_CACHE_LINE - 1));
+    __builtin_memset(tcb, 0, sizeof *tcb);
+    tcb->stack_slot = slot;
+    tcb->stack_class = class;
+    tcb->stack_pages = 1;
+    tcb->stack_deep = end - FE_PAGE_SIZE;
+    fe_store_relaxed(&tcb->joiner, FE_JOIN_TAKEN); /* not published yet */
+    fe_timer_init(&tcb->timer, fe_task_timer_fired);
+    *out = tcb;
+    return FE_OK;
+}
+
+/* Taking ---------------------------------------------------------------------------------------------------------- */
+
+static void fill_from_depot(struct fe_scheduler *self, unsigned class) {
+    struct fe_stack_cache *cache = &self->stacks[class];
+    fe_spinlock_acquire(&fe_sched.stacks_lock);
+    for (unsigned i = 0; i < FE_STACK_BATCH && fe_sched.depot[class]; i++) {
+        struct fe_tcb *tcb = fe_sched.depot[class];
+        fe_sched.depot[class] = tcb->next;
+        tcb->next = cache->head;
+        cache->head = tcb;
+        cache->count++;
+    }
+    fe_spinlock_release(&fe_sched.stacks_lock);
+}
+
+fe_status fe_stack_take(struct fe_scheduler *self, size_t bytes, struct fe_tcb **out) {
+    if (bytes == 0)
+        bytes = fe_sched.default_stack;
+    if (bytes > fe_sched.max_stack)
+        return FE_EINVAL;
+    bytes = (bytes + FE_PAGE_SIZE - 1) & ~(FE_PAGE_SIZE - 1);
+    unsigned class = class_of(bytes);
+    struct fe_stack_cache *cache = &self->stacks[class];
+    if (!cache->head && fe_sched.depot[class]) /* a hint; the depot is looked at again under its lock */
+        fill_from_depot(self, class);
+    struct fe_tcb *tcb = cache->head;
+    if (tcb) {
+        cache->head = tcb->next;
+        cache->count--;
+    } else {
+        fe_status status = make_slot(self, class, &tcb);
+        if (status != FE_OK)
+            return status;
+    }
+    tcb->stack_low = tcb->stack_slot + (FE_STACK_SLOT << class) - bytes;
+    if (tcb->stack_low < tcb->stack_slot + FE_STACK_GUARD)
+        tcb->stack_low = tcb->stack_slot + FE_STACK_GUARD;
+    *out = tcb;
+    return FE_OK;
+}
+
+/* Giving back ----------------------------------------------------------------------------------------------------- */
+
+void fe_stack_flush_requested(struct fe_scheduler *self) {
+    /* Pairs with the fetch_add in shootdown: the pages are unmapped before the generation grows. */
+    uint32_t generation = fe_load_acquire(&fe_sched.tlb_generation);
+    if (fe_load_relaxed(&self->flushed) == generation)
+        return;
+    fe_arch_tlb_flush(FE_STACKS_BASE, FE_STACKS_BYTES);
+    fe_store_release(&self->flushed, generation); /* pairs with the wait in shootdown */
+}
+
+/* Makes every core forget its translations of [address, address + bytes), which have been unmapped. */
+static void shootdown(struct fe_scheduler *self, uintptr_t address, size_t bytes) {
+    fe_arch_tlb_flush(address, bytes);
+    if (FE_ARCH_TLB_BROADCAST || !self->several)
+        return;
+    /* Pairs with fe_stack_flush_requested. */
+    uint32_t generation = fe_fetch_add_acq_rel(&fe_sched.tlb_generation, 1) + 1;
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        if (fe_sched.schedulers[i] && fe_sched.schedulers[i] != self)
+            fe_machine.wake(i);
+    }
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        struct fe_scheduler *other = fe_sched.schedulers[i];
+        /* Interrupts are enabled here, so two cores that shoot at once answer each other. */
+        while (other && other != self && (int32_t)(fe_load_acquire(&other->flushed) - generation) < 0)
+            fe_arch_relax();
+    }
+}
+
+/* Returns what the stack grew beyond FE_STACK_KEEP pages. */
+static void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    uintptr_t end = tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class);
+    uintptr_t keep = end - FE_STACK_KEEP * FE_PAGE_SIZE;
+    if (tcb->stack_deep >= keep)
+        return;
+    uint64_t pages[64];
+    while (tcb->stack_deep < keep) {
+        uintptr_t from = tcb->stack_deep;
+        unsigned count = 0;
+        for (; tcb->stack_deep < keep && count < FE_ARRAY_LENGTH(pages); tcb->stack_deep += FE_PAGE_SIZE) {
+            uint64_t page = fe_arch_unmap_page(tcb->stack_deep);
+            if (page)
+                pages[count++] = page;
+        }
+        if (count)
+            shootdown(self, from, tcb->stack_deep - from);
+        for (unsigned i = 0; i < count; i++)
+            fe_page_free(pages[i], 0);
+        tcb->stack_pages -= count;
+        account(self, (uint64_t)0 - count);
+    }
+}
+
+void fe_stack_recycle(struct fe_tcb *tcb) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    trim(self, tcb);
+    tcb->overflowed = false;
+    struct fe_stack_cache *cache = &self->stacks[tcb->stack_class];
+    tcb->next = cache->head;
+    cache->head = tcb;
+    if (FE_LIKELY(++cache->count <= FE_STACK_CACHE_MAX))
+        return;
+    fe_spinlock_acquire(&fe_sched.stacks_lock);
+    for (unsigned i = 0; i < FE_STACK_BATCH; i++) {
+        struct fe_tcb *spilled = cache->head;
+        cache->head = spilled->next;
+        spilled->next = fe_sched.depot[tcb->stack_class];
+        fe_sched.depot[tcb->stack_class] = spilled;
+    }
+    fe_spinlock_release(&fe_sched.stacks_lock);
+    cache->count -= FE_STACK_BATCH;
+}
+
+/* The fault handler's reserve: filled where the page allocator may be called, popped where it may not. */
+void fe_stack_refill(struct fe_scheduler *self) {
+    while (self->reserve_count < FE_STACK_RESERVE) {
+        uint64_t page = fe_page_alloc(0);
+        if (!page)
+            return;
+        uintptr_t state = fe_arch_interrupts_disable();
+        self->reserve[self->reserve_count] = page;
+        self->reserve_count = self->reserve_count + 1;
+        fe_arch_interrupts_restore(state);
+    }
+}

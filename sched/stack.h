@@ -1,0 +1,33 @@
+/* Task stacks; see stack.c. */
+#ifndef FERRITE_SCHED_STACK_H
+#define FERRITE_SCHED_STACK_H
+
+#include "core.h"
+
+/* Bytes of a slot of class 0, guard included; class n has this times 2^n. */
+#define FE_STACK_SLOT ((size_t)64 << 10)
+/* Of a slot's bytes, how many are never the stack's: a guard page, and the page that only the runtime's own code may use
+ * when it is caught by an overflow in the middle of an operation. */
+#define FE_STACK_GUARD (2 * FE_PAGE_SIZE)
+
+/* Each class has a part of the stack arena to itself, so that its slots can be walked. */
+#define FE_STACK_ARENA (FE_STACKS_BYTES / 16)
+_Static_assert(FE_STACK_CLASSES <= 16, "more stack classes than parts of the arena");
+static inline uintptr_t fe_stack_arena(unsigned class) {
+    return FE_STACKS_BASE + class * FE_STACK_ARENA;
+}
+
+/* A cached stack of the default size without ado; NULL: take the long way, fe_stack_take. */
+static inline struct fe_tcb *fe_stack_take_cached(struct fe_scheduler *scheduler, size_t bytes) {
+    struct fe_tcb *tcb = scheduler->stacks[0].head;
+    if (FE_UNLIKELY(bytes != 0 || !tcb || fe_sched.default_stack > FE_STACK_SLOT - FE_STACK_GUARD))
+        return NULL;
+    scheduler->stacks[0].head = tcb->next;
+    scheduler->stacks[0].count--;
+    tcb->stack_low = tcb->stack_slot + FE_STACK_GUARD;
+    return tcb;
+}
+
+void fe_task_report(struct fe_tcb *task, uintptr_t pc, uintptr_t frame_pointer);
+
+#endif

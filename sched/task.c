@@ -1,0 +1,330 @@
+/*
+ * Tasks: making, ending, joining. See tcb.h for the states.
+ *
+ * A task and whoever joins it meet in one word, tcb->joiner: the joiner puts itself there if it comes first, the end of
+ * the task puts FE_JOIN_ENDED there, and whoever comes second acts. The end is published by `after_end`, on the next
+ * context, so that a joiner may recycle the stack at once.
+ */
+#define FE_LOG_MODULE "sched"
+#include "core.h"
+#include "stack.h"
+
+#include <ferrite/context.h>
+#include <ferrite/io.h>
+#include <ferrite/panic.h>
+#include <ferrite/time.h>
+
+/* Making ---------------------------------------------------------------------------------------------------------- */
+
+static void task_entry(void *passed) {
+    fe_scheduler_arrive(passed);
+    struct fe_tcb *task = fe_scheduler_self()->current;
+    fe_task_end(FE_RETURNED, task->function(task->argument));
+}
+
+/* Counts grow before the task can be found and after it is gone; see look_for_termination. Only the owner writes, so the
+ * increment is a load and a store. */
+static inline void count(fe_atomic_u64 *counter) {
+    /* Pairs with the seq_cst loads of look_for_termination: on x86_64 and AArch64 a release store is enough, since what
+     * must be ordered is this store before the publication of the task, or after its end. */
+    fe_store_release(counter, fe_load_relaxed(counter) + 1);
+}
+
+static inline void copy_name(char *to, const char *from) {
+    if (!from) {
+        __builtin_memcpy(to, "task", 5);
+        return;
+    }
+    size_t i = 0;
+    for (; i < FE_TASK_NAME_MAX - 1 && from[i]; i++)
+        to[i] = from[i];
+    to[i] = 0;
+}
+
+fe_status fe_task_try_spawn(fe_task_function function, void *argument, const struct fe_task_options *options,
+                            fe_task *task) {
+    FE_REQUIRE_CONTEXT(FE_IN_ANY);
+    static const struct fe_task_options defaults = {.core = FE_ANY_CORE};
+    struct fe_scheduler *self = fe_scheduler_self();
+    if (!options)
+        options = &defaults;
+    if (FE_UNLIKELY(!function || options->core < FE_ANY_CORE || options->core >= (int)fe_sched.cores ||
+                    (options->core >= 0 && !fe_sched.schedulers[options->core])))
+        return FE_EINVAL;
+    struct fe_tcb *tcb = fe_stack_take_cached(self, options->stack_bytes);
+    if (FE_UNLIKELY(!tcb)) {
+        fe_status status = fe_stack_take(self, options->stack_bytes, &tcb);
+        if (status != FE_OK)
+            return status;
+    }
+    tcb->function = function;
+    tcb->argument = argument;
+    tcb->home = options->core;
+    tcb->weak = options->weak;
+    copy_name(tcb->name, options->name);
+    fe_store_relaxed(&tcb->parking, FE_PARKING_EMPTY); /* published with the task */
+    fe_store_relaxed(&tcb->joiner, options->detached ? FE_JOIN_DETACHED : FE_JOIN_NONE);
+    uint64_t id = self->next_id += FE_CORES_MAX;
+    /* Pairs with the acquire in live_tcb: who sees the id sees the task that it names. */
+    fe_store_release(&tcb->id, id);
+    fe_arch_context_make(&tcb->context, tcb, task_entry);
+    if (!tcb->weak)
+        count(&self->spawned);
+    self->statistics.spawned++;
+    *task = (fe_task){tcb, id};
+    fe_scheduler_ready(tcb);
+    return FE_OK;
+}
+
+fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe_task_options *options) {
+    fe_task task;
+    fe_status status = fe_task_try_spawn(function, argument, options, &task);
+    if (FE_UNLIKELY(status != FE_OK))
+        fe_fail("cannot spawn task '%s': %s", options && options->name ? options->name : "task",
+                fe_status_string(status));
+    return task;
+}
+
+/* Ending ---------------------------------------------------------------------------------------------------------- */
+
+static void release(struct fe_tcb *task) {
+    fe_store_relaxed(&task->id, 0); /* stale handles now miss; the memory stays */
+    fe_stack_recycle(task);
+}
+
+static void after_end(struct fe_tcb *task) {
+    bool weak = task->weak;
+    struct fe_scheduler *self = fe_scheduler_self();
+    self->statistics.ended++;
+    /* Pairs with the acquire loads and exchanges of the join: the result is visible, and the stack is no longer in use. */
+    uint64_t joiner = fe_exchange_acq_rel(&task->joiner, FE_JOIN_ENDED);
+    if (joiner == FE_JOIN_DETACHED) {
+        fe_store_relaxed(&task->joiner, FE_JOIN_TAKEN); /* nobody else can reach it: the handle may not be joined */
+        release(task);
+    } else if (joiner != FE_JOIN_NONE) {
+        fe_unpark((struct fe_tcb *)(uintptr_t)joiner);
+    }
+    if (!weak)
+        count(&self->ended);
+}
+
+void fe_task_end(enum fe_outcome outcome, intptr_t value) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    struct fe_tcb *task = self->current;
+    task->outcome = FE_UNLIKELY(task->overflowed) ? FE_FAULTED : outcome;
+    task->value = value;
+    fe_scheduler_leave(self, task, after_end);
+    fe_panic("a task that had ended was resumed");
+}
+
+void fe_task_exit(intptr_t value) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    fe_task_end(FE_RETURNED, value);
+}
+
+void fe_fail_at(const char *file, int line, const char *format, ...) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    char text[FE_TASK_MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = fe_format_v(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (!self->current || self->core.interrupt_depth)
+        fe_panic("failure outside a task: %s (%s:%d)", text, file, line);
+    struct fe_tcb *task = self->current;
+    __builtin_memcpy(task->message, text, sizeof text);
+    if (length >= 0 && (size_t)length < sizeof text)
+        fe_format(task->message + length, sizeof task->message - (size_t)length, " (%s:%d)", file, line);
+    task->outcome = FE_FAILED;
+    fe_task_report(task, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+    fe_task_end(FE_FAILED, 0);
+}
+
+static void fill_result(const struct fe_tcb *task, struct fe_task_result *result) {
+    result->outcome = task->outcome;
+    result->value = task->value;
+    if (FE_LIKELY(task->outcome == FE_RETURNED)) {
+        result->fault = FE_FAULT_NONE;
+        result->fault_address = 0;
+        result->fault_pc = 0;
+        result->message[0] = 0;
+        return;
+    }
+    result->fault = task->outcome == FE_FAULTED ? task->fault : FE_FAULT_NONE;
+    result->fault_address = task->fault_address;
+    result->fault_pc = task->fault_pc;
+    __builtin_memcpy(result->message, task->message, sizeof result->message);
+}
+
+/* Tells the rooms above that `task` fails, with what is known so far. */
+void fe_task_report(struct fe_tcb *task, uintptr_t pc, uintptr_t frame_pointer) {
+    if (!fe_sched_hooks.task_failed)
+        return;
+    struct fe_task_result result;
+    fill_result(task, &result);
+    fe_task handle = {task, fe_load_relaxed(&task->id)}; /* the task is the caller, or stopped */
+    fe_sched_hooks.task_failed(handle, task->name, &result, pc, frame_pointer);
+}
+
+/* Joining --------------------------------------------------------------------------------------------------------- */
+
+/* The control block that `task` names, or NULL if it is gone. */
+static inline struct fe_tcb *live_tcb(fe_task task) {
+    /* Pairs with the release in fe_task_try_spawn. */
+    if (FE_UNLIKELY(!task.tcb || task.id == 0 || fe_load_acquire(&task.tcb->id) != task.id))
+        return NULL;
+    return task.tcb;
+}
+
+static bool take_ended(struct fe_tcb *target) {
+    uint64_t expected = FE_JOIN_ENDED;
+    /* Acquire: pairs with after_end. Only one of several joiners gets it. */
+    return fe_cas_acquire(&target->joiner, &expected, FE_JOIN_TAKEN);
+}
+
+fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nanoseconds deadline) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    struct fe_tcb *self = fe_park_self();
+    struct fe_tcb *target = live_tcb(task);
+    if (FE_UNLIKELY(!target))
+        return FE_ENOENT;
+    if (FE_UNLIKELY(target == self))
+        return FE_EINVAL;
+    uint64_t seen = FE_JOIN_NONE;
+    /* Release: the task that ends reads this task's control block. Acquire: it may have ended. Pairs with after_end. */
+    if (fe_cas_acq_rel(&target->joiner, &seen, (uint64_t)(uintptr_t)self)) {
+        /* Pairs with the exchange in after_end. */
+        while ((seen = fe_load_acquire(&target->joiner)) == (uint64_t)(uintptr_t)self) {
+            if (FE_UNLIKELY(deadline != FE_FOREVER) && fe_time_now() >= deadline) {
+                /* Release as above: gives the word back; fails if the task has just ended. */
+                if (fe_cas_acq_rel(&target->joiner, &seen, FE_JOIN_NONE))
+                    return FE_ETIMEDOUT;
+                break;
+            }
+            fe_park_until(deadline);
+        }
+        seen = FE_JOIN_ENDED;
+    }
+    if (seen == FE_JOIN_DETACHED)
+        return FE_EINVAL;
+    if (seen == FE_JOIN_TAKEN)
+        return FE_ENOENT;
+    if (seen != FE_JOIN_ENDED)
+        return FE_EBUSY;
+    if (!take_ended(target))
+        return FE_ENOENT;
+    if (result)
+        fill_result(target, result);
+    release(target);
+    return FE_OK;
+}
+
+fe_status fe_task_join(fe_task task, struct fe_task_result *result) {
+    return fe_task_join_until(task, result, FE_FOREVER);
+}
+
+fe_status fe_task_detach(fe_task task) {
+    struct fe_tcb *target = live_tcb(task);
+    if (!target)
+        return FE_ENOENT;
+    uint64_t seen = FE_JOIN_NONE;
+    if (fe_cas_acq_rel(&target->joiner, &seen, FE_JOIN_DETACHED)) /* pairs with after_end */
+        return FE_OK;
+    if (seen == FE_JOIN_ENDED && take_ended(target)) {
+        release(target);
+        return FE_OK;
+    }
+    return seen == FE_JOIN_ENDED || seen == FE_JOIN_TAKEN || seen == FE_JOIN_DETACHED ? FE_ENOENT : FE_EBUSY;
+}
+
+/* Waiting --------------------------------------------------------------------------------------------------------- */
+
+struct fe_tcb *fe_park_self(void) {
+    return fe_scheduler_self()->current;
+}
+
+static void after_park(struct fe_tcb *task) {
+    if (!fe_parking_commit(&task->parking))
+        fe_scheduler_ready(task); /* it was unparked while it left */
+}
+
+void fe_park(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    struct fe_tcb *task = self->current;
+    fe_scheduler_leave(self, task, after_park);
+    fe_parking_reset(&task->parking);
+}
+
+void fe_park_until(fe_nanoseconds deadline) {
+    if (FE_LIKELY(deadline == FE_FOREVER)) {
+        fe_park();
+        return;
+    }
+    struct fe_tcb *task = fe_park_self();
+    fe_timer_set(&task->timer, deadline);
+    fe_park();
+    fe_timer_set(&task->timer, FE_FOREVER);
+}
+
+void fe_unpark(struct fe_tcb *tcb) {
+    if (fe_parking_notify(&tcb->parking))
+        fe_scheduler_ready(tcb);
+}
+
+void fe_task_timer_fired(struct fe_timer *timer) {
+    fe_unpark(FE_CONTAINER_OF(timer, struct fe_tcb, timer));
+}
+
+void fe_task_sleep_until(fe_nanoseconds deadline) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    while (fe_time_now() < deadline)
+        fe_park_until(deadline);
+}
+
+void fe_task_sleep(fe_nanoseconds length) {
+    fe_nanoseconds now = fe_time_now();
+    fe_task_sleep_until(length > FE_FOREVER - now ? FE_FOREVER : now + length);
+}
+
+/* Who runs -------------------------------------------------------------------------------------------------------- */
+
+fe_task fe_task_self(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    if (!self->current || self->core.interrupt_depth)
+        return (fe_task){NULL, 0};
+    return (fe_task){self->current, fe_load_relaxed(&self->current->id)}; /* written by its spawn, long ago */
+}
+
+enum fe_context_kind fe_context(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    if (!self || self->core.interrupt_depth || !fe_sched.started)
+        return FE_CONTEXT_GLOBAL;
+    return self->current ? FE_CONTEXT_TASK : FE_CONTEXT_SCHEDULER;
+}
+
+const char *fe_context_name(enum fe_context_kind kind) {
+    static const char *const names[] = {"global", "scheduler", "task"};
+    return (unsigned)kind < FE_ARRAY_LENGTH(names) ? names[kind] : "unknown";
+}
+
+const char *fe_task_name(void) {
+    enum fe_context_kind kind = fe_context();
+    return kind == FE_CONTEXT_TASK ? fe_scheduler_self()->current->name : fe_context_name(kind);
+}
+
+unsigned fe_core_index(void) {
+    return fe_scheduler_self()->core.index;
+}
+
+unsigned fe_core_count(void) {
+    return fe_sched.cores;
+}
+
+#ifdef FE_CHECKED
+void fe_context_require(unsigned allowed, const char *function, void *caller) {
+    enum fe_context_kind kind = fe_context();
+    if (FE_LIKELY(allowed & (1u << kind)))
+        return;
+    fe_fail("%s may not be called in %s context (called from %p)", function, fe_context_name(kind), caller);
+}
+#endif

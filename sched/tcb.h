@@ -1,0 +1,65 @@
+/*
+ * The task control block. It lies at the top of the task's first stack page, so that an idle task costs one page, and its
+ * memory is type-stable: once an address has been a control block it stays mapped as one. A stale handle is told by its
+ * id, and a stale wake-up is harmless, because everything that waits looks at its condition again.
+ *
+ *                 spawn                 dispatch                        function returns, fails, faults
+ *      (cached) ────1────▶ READY ◀──┬─────2─────▶ RUNNING ──────────5──────────▶ ENDED ───6───▶ (cached)
+ *                            ▲      └──3 yield──────┘ │                                join or detach
+ *                            └────────4b unpark── BLOCKED ◀──4a park
+ */
+#ifndef FERRITE_SCHED_TCB_H
+#define FERRITE_SCHED_TCB_H
+
+#include "inbox.h"
+#include "park.h"
+#include "timer.h"
+
+#include <arch/atomic.h>
+
+/* Values of fe_tcb.joiner that are not a control block's address. */
+#define FE_JOIN_NONE ((uintptr_t)0)
+#define FE_JOIN_ENDED ((uintptr_t)1)
+#define FE_JOIN_DETACHED ((uintptr_t)2)
+#define FE_JOIN_TAKEN ((uintptr_t)3) /* being recycled, or in the cache */
+
+struct fe_tcb {
+    /* The core that runs it, or that took it from a queue. */
+    struct fe_arch_context context;
+    void (*after)(struct fe_tcb *self); /* runs on the next context once this one is saved whole */
+    struct fe_tcb *next;                /* in an owner-only list: overflow, pinned, stack cache */
+    struct fe_message inbound;          /* in another core's inbox */
+
+    /* Any core. */
+    fe_atomic_u32 parking;  /* park.h */
+    fe_atomic_u64 joiner;   /* a waiting task's control block, or FE_JOIN_* */
+    fe_atomic_u64 id;       /* 0: no task; written by spawn and by recycling */
+
+    /* Set by spawn, then read-only. */
+    fe_task_function function;
+    void *argument;
+    int home; /* FE_ANY_CORE, or the only core that may run it */
+    bool weak;
+    char name[FE_TASK_NAME_MAX];
+
+    /* The task itself, and whoever joins it after its end. */
+    struct fe_timer timer; /* for waits with a deadline */
+    enum fe_outcome outcome;
+    intptr_t value;
+    enum fe_fault_kind fault;
+    uintptr_t fault_address;
+    uintptr_t fault_pc;
+    char message[FE_TASK_MESSAGE_MAX];
+
+    /* The stack, written by the core that runs the task (its fault handler included). */
+    uintptr_t stack_slot;  /* lowest address of the slot; its first page is the guard */
+    uintptr_t stack_low;   /* lowest address that the task may touch */
+    uintptr_t stack_deep;  /* lowest page that was ever committed since the last trim */
+    uint32_t stack_class;  /* the slot has FE_STACK_SLOT << class bytes */
+    uint32_t stack_pages;  /* committed */
+    bool overflowed;       /* used the runtime's emergency page: fails when the operation has ended */
+
+    unsigned core;      /* runs, or ran last */
+};
+
+#endif
