@@ -1,0 +1,90 @@
+/*
+ * The context switch, and where a new context begins.
+ *
+ * A context that is not running has this on its stack, from its stack pointer up:
+ *     mxcsr (4 bytes), x87 control word (2), r15, r14, r13, r12, rbx, rbp, the address to go on at
+ *
+ * It goes on by `jmp`, not `ret`: the return predictor would have the caller of the other context, so a `ret` always misses
+ * (8.5 ns against 2.6). The floating-point control words are saved and loaded each time: they are callee-saved by the ABI,
+ * a program may set its rounding mode, and comparing them first would cost about as much as loading them.
+ */
+    .text
+
+/* void *fe_arch_switch(struct fe_arch_context *from, const struct fe_arch_context *to, void *passed); */
+    .section .text.fe_arch_switch, "ax"
+    .balign 16
+    .globl fe_arch_switch
+    .type fe_arch_switch, @function
+fe_arch_switch:
+    .cfi_startproc
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbp, 0
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset rbx, 0
+    pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r12, 0
+    pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r13, 0
+    pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r14, 0
+    pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset r15, 0
+    subq $8, %rsp
+    .cfi_adjust_cfa_offset 8
+    stmxcsr (%rsp)
+    fnstcw 4(%rsp)
+    movq %rsp, (%rdi)
+    movq (%rsi), %rsp       /* the same layout on the other stack, so the CFI still holds */
+    movq %rdx, %rax
+    ldmxcsr (%rsp)
+    fldcw 4(%rsp)
+    addq $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    popq %r15
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r15
+    popq %r14
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r14
+    popq %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r13
+    popq %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r12
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbx
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbp
+    popq %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register rip, rcx
+    jmp *%rcx
+    .cfi_endproc
+    .size fe_arch_switch, . - fe_arch_switch
+
+/* A new context goes on here: rbx is its entry function, rax what the switch passed, the stack empty and aligned. The
+ * nop stands before the label because unwinders look up the address before a return address. */
+    .section .text.fe_x86_context_begin, "ax"
+    .balign 16
+    .globl fe_x86_context_begin
+    .type fe_x86_context_begin, @function
+    .cfi_startproc
+    .cfi_undefined rip
+    nop
+fe_x86_context_begin:
+    movq %rax, %rdi
+    call *%rbx
+    ud2
+    .cfi_endproc
+    .size fe_x86_context_begin, . - fe_x86_context_begin
+
+    .section .note.GNU-stack, "", @progbits

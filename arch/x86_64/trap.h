@@ -1,0 +1,33 @@
+/* What a trap saves, and the port's own part of trap handling. */
+#ifndef FERRITE_X86_64_TRAP_H
+#define FERRITE_X86_64_TRAP_H
+
+#include "x86.h"
+
+/* As trap.S pushes it, from the lowest address. An interrupt's frame (vector >= 32) has nothing in the first six. */
+struct fe_trap_frame {
+    uint64_t r15, r14, r13, r12, rbp, rbx;
+    uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
+    uint64_t vector; /* low byte */
+    uint64_t error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+static inline unsigned fe_x86_frame_vector(const struct fe_trap_frame *frame) {
+    return (uint8_t)frame->vector;
+}
+
+/* The exception stack of this core that takes faults, to tell a fault inside a fault handler. */
+bool fe_x86_on_fault_stack(uintptr_t stack_pointer);
+
+/* From trap.S. */
+void fe_x86_fault(struct fe_trap_frame *frame);
+
+/*
+ * The address that the instruction at frame->rip would have accessed, where that is not canonical: the CPU answers such
+ * an access with a general protection fault and does not say the address. False: no memory operand, a canonical one, or
+ * an instruction that the decoder does not know.
+ */
+bool fe_x86_wild_address(const struct fe_trap_frame *frame, uintptr_t *address, bool *write);
+
+#endif
