@@ -1,0 +1,107 @@
+/*
+ * Statistics and leaks. Each figure is kept by the core that causes it, with plain increments; whoever asks adds them up.
+ * Aligned words do not tear on the machines that we run on, so a reader sees a figure that was true a moment ago, and an
+ * exact one when nobody allocates.
+ *
+ * A block belongs, in figures as in fact, to the core that allocated it. What other cores free of it is counted by them, by
+ * owner, so that a core's live blocks are exact without anybody writing to another's counters.
+ */
+#include "internal.h"
+
+#include <ferrite/task.h>
+
+/* Relaxed: a figure, no order. */
+#define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+
+static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
+    uint64_t slab_bytes = 0, live_bytes = 0;
+    for (unsigned class = 0; class < FE_CLASSES; class++) {
+        const struct fe_magazine *magazine = &heap->magazine[class];
+        uint64_t frees = READ(magazine->frees);
+        uint64_t at_hand = (uint64_t)(READ(magazine->top) - magazine->base);
+        uint64_t allocations = frees + READ(magazine->supplied) - READ(magazine->returned) - at_hand;
+        uint64_t slabs = READ(magazine->slabs);
+        sum->allocations += allocations;
+        sum->frees += frees;
+        live_bytes += (allocations - frees) * fe_class_size(class);
+        slab_bytes += slabs * fe_class_count(class) * fe_class_size(class);
+        sum->pages += slabs << fe_class_slab_order(class);
+    }
+    for (unsigned core = 0; core < FE_CORES_MAX; core++) {
+        const struct fe_heap_core *other = fe_heap_core_at(core);
+        if (other == NULL)
+            continue;
+        const struct fe_gather *gather = &other->gather[heap->index];
+        sum->remote_frees += READ(gather->blocks);
+        sum->frees += READ(gather->blocks);
+        live_bytes -= READ(gather->bytes);
+    }
+    sum->live_bytes += live_bytes;
+    sum->cached_bytes += slab_bytes - live_bytes;
+}
+
+static void add_large(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
+    uint64_t bytes = READ(heap->large_allocated_bytes) - READ(heap->large_freed_bytes);
+    sum->allocations += READ(heap->large_allocations);
+    sum->frees += READ(heap->large_frees);
+    for (unsigned core = 0; core < FE_CORES_MAX; core++) {
+        const struct fe_heap_core *other = fe_heap_core_at(core);
+        if (other == NULL)
+            continue;
+        const struct fe_gather *gather = &other->gather[heap->index];
+        sum->remote_frees += READ(gather->large_blocks);
+        sum->frees += READ(gather->large_blocks);
+        bytes -= READ(gather->large_bytes);
+    }
+    sum->live_bytes += bytes;
+    sum->pages += bytes / FE_PAGE_SIZE;
+}
+
+void fe_heap_statistics(int core, struct fe_heap_statistics *statistics) {
+    struct fe_heap_statistics sum = {0};
+    for (unsigned index = 0; index < FE_CORES_MAX; index++) {
+        const struct fe_heap_core *heap = fe_heap_core_at(index);
+        if (heap == NULL || (core != FE_ANY_CORE && core != (int)index))
+            continue;
+        add_small(heap, &sum);
+        add_large(heap, &sum);
+    }
+    if (core == FE_ANY_CORE)
+        sum.pages += READ(fe_heap_grants.metadata_pages) + fe_heap_map.pages;
+    sum.live_blocks = sum.allocations - sum.frees;
+    *statistics = sum;
+}
+
+static size_t leaks_of_slab(const struct fe_span *slab, void (*report)(const struct fe_heap_leak *, void *),
+                            void *argument) {
+    size_t found = 0;
+    for (uint32_t slot = 0; slot < slab->carved; slot++) {
+        if (fe_slot_state(&slab->state[slot]) != FE_SLOT_LIVE)
+            continue;
+        found++;
+        struct fe_heap_leak leak = {(void *)(slab->base + (uintptr_t)slot * slab->size), slab->size, slab->core, NULL};
+        if (report != NULL)
+            report(&leak, argument);
+    }
+    return found;
+}
+
+size_t fe_heap_leaks(void (*report)(const struct fe_heap_leak *leak, void *argument), void *argument) {
+    size_t found = 0;
+    for (unsigned index = 0; index < FE_CORES_MAX; index++) {
+        const struct fe_heap_core *heap = fe_heap_core_at(index);
+        for (unsigned class = 0; heap != NULL && class < FE_CLASSES; class++) {
+            for (const struct fe_span *slab = heap->slabs[class].partial; slab != NULL; slab = slab->next)
+                found += leaks_of_slab(slab, report, argument);
+            for (const struct fe_span *slab = heap->slabs[class].full; slab != NULL; slab = slab->next)
+                found += leaks_of_slab(slab, report, argument);
+        }
+    }
+    for (const struct fe_span *span = fe_heap_grants.large; span != NULL; span = span->next) {
+        struct fe_heap_leak leak = {(void *)span->base, span->bytes, span->core, NULL};
+        found++;
+        if (report != NULL)
+            report(&leak, argument);
+    }
+    return found;
+}

@@ -1,0 +1,45 @@
+/*
+ * The exchange heap's interface to the rooms above; programs use include/ferrite/heap.h.
+ *
+ *   exchange.c   alloc, free, realloc: the fast paths
+ *   slab.c       slabs, and how magazines are filled from them and emptied into them
+ *   remote.c     blocks freed on another core than their own
+ *   large.c      blocks above 32 KiB
+ *   span.c       the map; metadata.c: memory for all that describes memory
+ *   account.c    statistics, leaks; misuse.c: what is said of a bad pointer
+ */
+#ifndef FERRITE_HEAP_EXCHANGE_H
+#define FERRITE_HEAP_EXCHANGE_H
+
+#include <arch/arch.h>
+#include <ferrite/heap.h>
+
+/* Prepares the heap of `core` (not the boot core, which fe_page_init prepares) and sets core->heap. On any core, before
+ * `core` runs. FE_ENOMEM; FE_EINVAL: its index is taken or too large. */
+FE_MUST_CHECK fe_status fe_heap_core_init(struct fe_core *core);
+
+/*
+ * Takes home what other cores have freed of this core's blocks. Called when the core goes idle (and by the heap itself
+ * whenever a magazine runs empty). Returns the number of blocks. About 35 instructions a block. Not in interrupt handlers.
+ */
+size_t fe_heap_poll(void);
+
+/* Posts what this core has gathered of other cores' blocks, so that nothing is held back while it sleeps. Cheap when there
+ * is nothing. Not in interrupt handlers. */
+void fe_heap_flush(void);
+
+/* Both of these, then gives back all memory of this core that holds no live block. For memory pressure and tests. */
+void fe_heap_trim(void);
+
+struct fe_heap_leak {
+    const void *block;
+    size_t bytes;     /* usable size */
+    unsigned core;    /* that allocated it */
+    const void *site; /* where it was allocated; NULL: this build does not say */
+};
+
+/* Reports each live block and returns how many there are. Exact when no other core uses the heap: at shutdown. `report`
+ * may be NULL, and must not use the heap. */
+size_t fe_heap_leaks(void (*report)(const struct fe_heap_leak *leak, void *argument), void *argument);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * Physical pages: the public side of page.h. Single pages go through a cache per core (owner's core only, no lock); all
+ * else takes the buddy allocator's lock.
+ *
+ * Invariant: a page in a cache has the state FE_PAGE_CACHED, one that was given out has FE_PAGE_HELD, so freeing one twice
+ * is seen whichever way it went.
+ */
+#include "page.h"
+#include "buddy.h"
+#include "core.h"
+
+#include <ferrite/panic.h>
+
+static FE_NORETURN void misuse(uint64_t page, size_t pages, const char *what) {
+    fe_panic("fe_page_free: %zu page(s) at physical %#llx: %s", pages, (unsigned long long)page, what);
+}
+
+/* Says why a block that does not carry the state that it should cannot be freed. */
+static FE_NORETURN void refuse(uint64_t page, size_t pages) {
+    size_t index = fe_buddy_index(page);
+    if ((page & (FE_PAGE_SIZE - 1)) != 0)
+        misuse(page, pages, "not page-aligned");
+    if (index == FE_PAGE_INDEX_NONE)
+        misuse(page, pages, "not a page of RAM");
+    uint8_t state = fe_buddy.state[index];
+    if (state == FE_PAGE_CACHED)
+        misuse(page, pages, "freed twice");
+    if ((state & (FE_PAGE_HELD | FE_PAGE_NEXT)) != 0)
+        misuse(page, pages, "given out with another length");
+    fe_spinlock_acquire(&fe_buddy.lock);
+    bool free = fe_buddy_is_free(index);
+    fe_spinlock_release(&fe_buddy.lock);
+    misuse(page, pages, free ? "freed twice" : "never given out, or inside a run");
+}
+
+static void count_free(struct fe_page_cache *cache, unsigned count) {
+    /* Relaxed: one writer, this core; readers want a figure, not an order. */
+    __atomic_store_n(&cache->count, count, __ATOMIC_RELAXED);
+}
+
+/* Fills the cache to a half, taking the smallest free blocks there are, so that fragments are used first. */
+static void refill(struct fe_page_cache *cache) {
+    unsigned count = 0;
+    fe_spinlock_acquire(&fe_buddy.lock);
+    while (count < FE_PAGE_CACHE_BATCH) {
+        unsigned order = 0;
+        while (order < FE_PAGE_CACHE_BATCH_ORDER && fe_bitset_first(&fe_buddy.free[order]) == SIZE_MAX)
+            order++;
+        while ((1u << order) > FE_PAGE_CACHE_BATCH - count)
+            order--;
+        size_t index = fe_buddy_take(order);
+        if (index == FE_PAGE_INDEX_NONE)
+            break;
+        uint64_t page = fe_buddy_address(index);
+        /* Downwards, so that they are given out upwards. */
+        for (size_t n = (size_t)1 << order; n-- > 0;) {
+            fe_buddy.state[index + n] = FE_PAGE_CACHED;
+            cache->page[count++] = page + n * FE_PAGE_SIZE;
+        }
+    }
+    fe_spinlock_release(&fe_buddy.lock);
+    count_free(cache, count);
+}
+
+/* Returns the `count` pages that have lain in the cache longest. */
+static void spill(struct fe_page_cache *cache, unsigned count) {
+    fe_spinlock_acquire(&fe_buddy.lock);
+    for (unsigned n = 0; n < count; n++) {
+        size_t index = fe_buddy_index(cache->page[n]);
+        fe_buddy.state[index] = 0;
+        fe_buddy_give(index, 0);
+    }
+    fe_spinlock_release(&fe_buddy.lock);
+    for (unsigned n = count; n < cache->count; n++)
+        cache->page[n - count] = cache->page[n];
+    count_free(cache, cache->count - count);
+}
+
+static uint64_t take_block(unsigned order) {
+    fe_spinlock_acquire(&fe_buddy.lock);
+    size_t index = fe_buddy_take(order);
+    if (index != FE_PAGE_INDEX_NONE)
+        fe_buddy.state[index] = (uint8_t)(FE_PAGE_HELD | order);
+    fe_spinlock_release(&fe_buddy.lock);
+    return index == FE_PAGE_INDEX_NONE ? 0 : fe_buddy_address(index);
+}
+
+uint64_t fe_page_alloc(unsigned order) {
+    if (order != 0) {
+        if (order > FE_PAGE_ORDER_MAX)
+            return 0;
+        uint64_t block = take_block(order);
+        if (FE_LIKELY(block != 0))
+            return block;
+        fe_page_trim(); /* this core's cached pages may be what is missing to a whole block */
+        return take_block(order);
+    }
+    struct fe_page_cache *cache = &fe_heap_core()->pages;
+    if (FE_UNLIKELY(cache->count == 0)) {
+        refill(cache);
+        if (cache->count == 0)
+            return 0;
+    }
+    unsigned count = cache->count - 1;
+    uint64_t page = cache->page[count];
+    count_free(cache, count);
+    fe_buddy.state[fe_buddy_index(page)] = FE_PAGE_HELD;
+    return page;
+}
+
+uint64_t fe_page_alloc_zeroed(void) {
+    uint64_t page = fe_page_alloc(0);
+    if (page != 0)
+        __builtin_memset(fe_direct(page), 0, FE_PAGE_SIZE);
+    return page;
+}
+
+void fe_page_free(uint64_t page, unsigned order) {
+    size_t index = fe_buddy_index(page);
+    if (FE_UNLIKELY(order > FE_PAGE_ORDER_MAX))
+        misuse(page, 0, "no such order");
+    if (FE_UNLIKELY((page & (FE_PAGE_SIZE - 1)) != 0 || index == FE_PAGE_INDEX_NONE ||
+                    fe_buddy.state[index] != (FE_PAGE_HELD | order)))
+        refuse(page, (size_t)1 << order);
+    if (FE_LIKELY(order == 0)) {
+        struct fe_page_cache *cache = &fe_heap_core()->pages;
+        if (FE_UNLIKELY(cache->count == FE_PAGE_CACHE_SIZE))
+            spill(cache, FE_PAGE_CACHE_BATCH);
+        fe_buddy.state[index] = FE_PAGE_CACHED;
+        cache->page[cache->count] = page;
+        count_free(cache, cache->count + 1);
+        return;
+    }
+    fe_spinlock_acquire(&fe_buddy.lock);
+    fe_buddy.state[index] = 0;
+    fe_buddy_give(index, order);
+    fe_spinlock_release(&fe_buddy.lock);
+}
+
+/*
+ * Runs. A run of n pages begins at an index aligned to the next power of two (or to the largest block), and is kept as
+ * the blocks of n's binary digits, longest first: the first has the state HELD, the others NEXT. Freeing walks the same
+ * blocks, so a wrong start or length is seen.
+ */
+static size_t take_run(size_t pages, unsigned order) {
+    fe_spinlock_acquire(&fe_buddy.lock);
+    size_t blocks = (pages + FE_SECTION_PAGES - 1) / FE_SECTION_PAGES;
+    size_t first = blocks > 1 ? fe_buddy_take_blocks(blocks) : fe_buddy_take(order);
+    size_t taken = blocks > 1 ? blocks * FE_SECTION_PAGES : (size_t)1 << order;
+    if (first != FE_PAGE_INDEX_NONE) {
+        size_t index = first, rest = pages;
+        uint8_t mark = FE_PAGE_HELD;
+        while (rest > 0) {
+            unsigned piece = fe_buddy_order_at(index, rest);
+            fe_buddy.state[index] = (uint8_t)(mark | piece);
+            mark = FE_PAGE_NEXT;
+            index += (size_t)1 << piece;
+            rest -= (size_t)1 << piece;
+        }
+        for (rest = taken - pages; rest > 0;) {
+            unsigned piece = fe_buddy_order_at(index, rest);
+            fe_buddy_give(index, piece);
+            index += (size_t)1 << piece;
+            rest -= (size_t)1 << piece;
+        }
+    }
+    fe_spinlock_release(&fe_buddy.lock);
+    return first;
+}
+
+uint64_t fe_page_alloc_run_aligned(size_t pages, unsigned order) {
+    if (pages == 0 || pages > fe_buddy.total_pages || order > FE_PAGE_ORDER_MAX)
+        return 0;
+    unsigned least = pages == 1 ? 0 : 64 - (unsigned)__builtin_clzll(pages - 1);
+    order = least > order ? least : order;
+    size_t index = take_run(pages, order);
+    if (FE_UNLIKELY(index == FE_PAGE_INDEX_NONE)) {
+        fe_page_trim();
+        index = take_run(pages, order);
+    }
+    return index == FE_PAGE_INDEX_NONE ? 0 : fe_buddy_address(index);
+}
+
+uint64_t fe_page_alloc_run(size_t pages) {
+    return fe_page_alloc_run_aligned(pages, 0);
+}
+
+void fe_page_free_run(uint64_t page, size_t pages) {
+    size_t first = fe_buddy_index(page);
+    if (FE_UNLIKELY((page & (FE_PAGE_SIZE - 1)) != 0 || first == FE_PAGE_INDEX_NONE || pages == 0 ||
+                    pages > fe_buddy.total_pages))
+        refuse(page, pages);
+    size_t end = fe_buddy.places * FE_SECTION_PAGES;
+    uint8_t mark = FE_PAGE_HELD;
+    for (size_t index = first, rest = pages; rest > 0;) {
+        unsigned piece = fe_buddy_order_at(index, rest);
+        if (FE_UNLIKELY(index >= end || fe_buddy.state[index] != (mark | piece)))
+            refuse(page, pages);
+        mark = FE_PAGE_NEXT;
+        index += (size_t)1 << piece;
+        rest -= (size_t)1 << piece;
+    }
+    if (FE_UNLIKELY(first + pages < end && (fe_buddy.state[first + pages] & FE_PAGE_NEXT) != 0))
+        refuse(page, pages);
+    fe_spinlock_acquire(&fe_buddy.lock);
+    for (size_t index = first, rest = pages; rest > 0;) {
+        unsigned piece = fe_buddy_order_at(index, rest);
+        fe_buddy.state[index] = 0;
+        fe_buddy_give(index, piece);
+        index += (size_t)1 << piece;
+        rest -= (size_t)1 << piece;
+    }
+    fe_spinlock_release(&fe_buddy.lock);
+}
+
+void fe_page_trim(void) {
+    struct fe_page_cache *cache = &fe_heap_core()->pages;
+    if (cache->count != 0)
+        spill(cache, cache->count);
+}
+
+void fe_page_extent(uint64_t *base, uint64_t *end) {
+    *base = fe_buddy.first_section << FE_SECTION_SHIFT;
+    *end = (fe_buddy.first_section + fe_buddy.sections) << FE_SECTION_SHIFT;
+}
+
+void fe_page_statistics(struct fe_page_statistics *statistics) {
+    fe_spinlock_acquire(&fe_buddy.lock);
+    statistics->total_pages = fe_buddy.total_pages;
+    statistics->free_pages = fe_buddy.free_pages;
+    fe_spinlock_release(&fe_buddy.lock);
+    for (unsigned core = 0; core < FE_CORES_MAX; core++) {
+        const struct fe_heap_core *heap = fe_heap_core_at(core);
+        if (heap != NULL)
+            statistics->free_pages += __atomic_load_n(&heap->pages.count, __ATOMIC_RELAXED);
+    }
+}

@@ -1,0 +1,180 @@
+/*
+ * Blocks freed on another core than their own. The freeing core poisons the block, marks its slot and gathers its
+ * address in a batch for the owner; a full batch is posted with one atomic exchange, and drained by the owner without
+ * touching the blocks.
+ *
+ * The inbox is a stack of batches, newest first. A producer exchanges itself in and then links what was there before, so
+ * that between the two its link says `pending`; the owner takes the whole stack by one exchange, and stops at a pending
+ * link until it has been written. Nobody retries, and the owner's part is a private list once taken.
+ *
+ * When there is no memory for a batch, the slot is marked as stranded instead, and the owner told to sweep: freeing
+ * never fails, and never writes into a block.
+ *
+ * Rejected: links through the freed blocks (they would have to be read to be drained, and could not stay poisoned); a
+ * remote list per slab, as in mimalloc (an atomic per block); a compare-and-swap stack (producers retry).
+ */
+#include "internal.h"
+#include "page.h"
+
+#define BATCH_BLOCKS 62
+
+struct fe_batch {
+    struct fe_batch *next;
+    uint64_t count;
+    void *block[BATCH_BLOCKS];
+};
+_Static_assert(sizeof(struct fe_batch) == 512, "a batch is one metadata item");
+
+static struct fe_batch pending;
+
+/* Batches are taken from metadata memory, and given back to it, by half of what a core keeps. */
+#define BATCHES_AT_ONCE (FE_HEAP_SPARE_BATCHES / 2)
+
+static struct fe_batch *take_batch(struct fe_heap_core *heap) {
+    if (heap->spare_count == 0) {
+        fe_spinlock_acquire(&fe_heap_grants.lock);
+        while (heap->spare_count < BATCHES_AT_ONCE) {
+            struct fe_batch *batch = fe_metadata_alloc(sizeof(*batch));
+            if (batch == NULL)
+                break;
+            heap->spare[heap->spare_count++] = batch;
+        }
+        fe_spinlock_release(&fe_heap_grants.lock);
+        if (heap->spare_count == 0)
+            return NULL;
+    }
+    struct fe_batch *batch = heap->spare[--heap->spare_count];
+    batch->count = 0;
+    return batch;
+}
+
+static void release_spares(struct fe_heap_core *heap, uint32_t down_to) {
+    fe_spinlock_acquire(&fe_heap_grants.lock);
+    while (heap->spare_count > down_to)
+        fe_metadata_free(heap->spare[--heap->spare_count]);
+    fe_spinlock_release(&fe_heap_grants.lock);
+}
+
+void fe_remote_release_spares(struct fe_heap_core *heap) {
+    if (heap->spare_count != 0)
+        release_spares(heap, 0);
+}
+
+static void recycle(struct fe_heap_core *heap, struct fe_batch *batch) {
+    if (heap->spare_count == FE_HEAP_SPARE_BATCHES)
+        release_spares(heap, BATCHES_AT_ONCE);
+    heap->spare[heap->spare_count++] = batch;
+}
+
+/* Sends what is gathered for core `index` home. */
+static void post(struct fe_heap_core *heap, unsigned index) {
+    struct fe_batch *batch = heap->gather[index].batch;
+    struct fe_heap_core *owner = fe_heap_core_at(index);
+    heap->gather[index].batch = NULL;
+    heap->gathered &= ~(UINT64_C(1) << index);
+    /* Relaxed: published by the exchange. */
+    __atomic_store_n(&batch->next, &pending, __ATOMIC_RELAXED);
+    /* Release: pairs with the acquire in take_inbox, so that the owner sees the batch, the slots' states and the poison.
+     * Acquire is not needed: `before` is only passed on, and its contents reach the owner by this same chain of
+     * exchanges, which a release sequence carries. */
+    struct fe_batch *before = __atomic_exchange_n(&owner->inbox, batch, __ATOMIC_RELEASE);
+    /* Release: pairs with the acquire in fe_remote_drain. */
+    __atomic_store_n(&batch->next, before, __ATOMIC_RELEASE);
+}
+
+void fe_remote_free(struct fe_heap_core *heap, struct fe_span *slab, void *block, uint8_t *state) {
+    struct fe_gather *gather = &heap->gather[slab->core];
+    gather->blocks++;
+    gather->bytes += slab->size;
+    fe_poison_fill(block, slab->size);
+    if (gather->batch == NULL)
+        gather->batch = take_batch(heap);
+    struct fe_batch *batch = gather->batch;
+    if (FE_UNLIKELY(batch == NULL)) {
+        struct fe_heap_core *owner = slab->owner;
+        /* Release, both: pair with the acquires in fe_slab_sweep and fe_remote_drain; the state comes before the flag, so
+         * a sweep that follows the flag sees it. */
+        __atomic_store_n(state, FE_SLOT_STRANDED, __ATOMIC_RELEASE);
+        __atomic_store_n(&owner->stranded, 1, __ATOMIC_RELEASE);
+        return;
+    }
+    fe_slot_set(state, FE_SLOT_REMOTE);
+    batch->block[batch->count++] = block;
+    heap->gathered |= UINT64_C(1) << slab->core;
+    if (batch->count == BATCH_BLOCKS)
+        post(heap, slab->core);
+}
+
+/* One block that came home: into its magazine while there is room, else into its slab. */
+static void welcome(struct fe_heap_core *heap, void *block) {
+    struct fe_span *slab = fe_span_at(block);
+    uint32_t slot = (uint32_t)(fe_span_slot((uint32_t)(uintptr_t)block - slab->base_low, slab->reciprocal) >> 32);
+    if (FE_UNLIKELY(slab->owner != heap || fe_slot_state(&slab->state[slot]) != FE_SLOT_REMOTE))
+        fe_heap_misuse("fe_heap_free", block); /* two cores freed it at once */
+    fe_slot_set(&slab->state[slot], FE_SLOT_FREE);
+    struct fe_magazine *magazine = &heap->magazine[slab->class];
+    if (magazine->top + 1 < magazine->limit) {
+        *magazine->top++ = (struct fe_slot){block, &slab->state[slot]};
+        magazine->supplied++;
+    } else {
+        fe_slab_return(heap, slab, slot);
+    }
+}
+
+size_t fe_remote_drain(struct fe_heap_core *heap, size_t most) {
+    size_t done = 0;
+    /* Relaxed: a hint; what is posted after it is found the next time. */
+    if (FE_UNLIKELY(__atomic_load_n(&heap->stranded, __ATOMIC_RELAXED) != 0)) {
+        /* Acquire: pairs with the release in fe_remote_free. Cleared first, so that what is stranded from now on is swept
+         * again. */
+        __atomic_exchange_n(&heap->stranded, 0, __ATOMIC_ACQUIRE);
+        done = fe_slab_sweep(heap);
+    }
+    while (done < most) {
+        struct fe_batch *batch = heap->incoming;
+        if (batch == NULL) {
+            if (__atomic_load_n(&heap->inbox, __ATOMIC_RELAXED) == NULL) /* relaxed: as above */
+                break;
+            /* Acquire: pairs with the release in post. */
+            batch = heap->incoming = __atomic_exchange_n(&heap->inbox, NULL, __ATOMIC_ACQUIRE);
+            heap->incoming_next = 0;
+        }
+        while (heap->incoming_next < batch->count && done < most) {
+            done++;
+            welcome(heap, batch->block[heap->incoming_next++]);
+        }
+        if (heap->incoming_next < batch->count)
+            break;
+        /* Acquire: pairs with the release in post. */
+        struct fe_batch *next = __atomic_load_n(&batch->next, __ATOMIC_ACQUIRE);
+        if (next == &pending)
+            break;
+        heap->incoming = next;
+        heap->incoming_next = 0;
+        recycle(heap, batch);
+    }
+    return done;
+}
+
+size_t fe_heap_poll(void) {
+    return fe_remote_drain(fe_heap_core(), SIZE_MAX);
+}
+
+void fe_heap_flush(void) {
+    struct fe_heap_core *heap = fe_heap_core();
+    while (heap->gathered != 0)
+        post(heap, (unsigned)__builtin_ctzll(heap->gathered));
+}
+
+void fe_heap_trim(void) {
+    struct fe_heap_core *heap = fe_heap_core();
+    fe_heap_flush();
+    fe_heap_poll();
+    for (unsigned class = 0; class < FE_CLASSES; class++) {
+        struct fe_magazine *magazine = &heap->magazine[class];
+        fe_slab_spill(heap, magazine, (size_t)(magazine->top - magazine->base));
+    }
+    fe_slab_release_empty(heap);
+    fe_remote_release_spares(heap);
+    fe_page_trim();
+}

@@ -1,0 +1,52 @@
+/*
+ * The map from chunks to spans (span.h). Made at the first grant, from pages; never given back.
+ */
+#include "internal.h"
+#include "page.h"
+
+struct fe_heap_map fe_heap_map;
+struct fe_span fe_span_none = {.kind = FE_SPAN_NONE};
+struct fe_span fe_span_freed = {.kind = FE_SPAN_FREED};
+
+/* On a machine with holes so large that the map would take more than a hundredth of its memory, the heap uses only what
+ * lies within this many times its memory from the lowest page. */
+#define SPREAD_MOST 20
+
+static fe_status make_map(void) {
+    struct fe_page_statistics statistics;
+    uint64_t base, end;
+    fe_page_statistics(&statistics);
+    fe_page_extent(&base, &end);
+    uint64_t spread = statistics.total_pages * FE_PAGE_SIZE * SPREAD_MOST;
+    uint64_t bytes = end - base < spread ? end - base : spread;
+    size_t capacity = (size_t)(bytes >> FE_CHUNK_SHIFT);
+    size_t pages = (capacity * sizeof(struct fe_span *) + FE_PAGE_SIZE - 1) / FE_PAGE_SIZE;
+    uint64_t physical = fe_page_alloc_run(pages);
+    if (physical == 0)
+        return FE_ENOMEM;
+    fe_heap_map.span = fe_direct(physical);
+    fe_heap_map.capacity = capacity;
+    fe_heap_map.pages = pages;
+    fe_heap_map.origin = (uintptr_t)fe_direct(base);
+    return FE_OK;
+}
+
+fe_status fe_span_publish(uintptr_t base, size_t bytes, struct fe_span *span) {
+    if (fe_heap_map.span == NULL && make_map() != FE_OK)
+        return FE_ENOMEM;
+    size_t first = (base - fe_heap_map.origin) >> FE_CHUNK_SHIFT;
+    size_t end = (base + bytes - 1 - fe_heap_map.origin) / FE_CHUNK_SIZE + 1;
+    if (end > fe_heap_map.capacity)
+        return FE_ENOMEM;
+    size_t limit = fe_heap_map.limit;
+    for (size_t chunk = limit; chunk < end; chunk++)
+        fe_heap_map.span[chunk] = &fe_span_none;
+    for (size_t chunk = first; chunk < end; chunk++)
+        fe_heap_map.span[chunk] = span;
+    /* Release, and no acquire on the other side: who has a block of the new span got it by a hand-over from here, and who
+     * has none may see either limit. The order is for a wild pointer, which must find a filled entry; on machines that
+     * order dependent loads the entry behind a limit that is seen is seen too, or it reads as before. */
+    if (end > limit)
+        __atomic_store_n(&fe_heap_map.limit, end, __ATOMIC_RELEASE);
+    return FE_OK;
+}
