@@ -1,0 +1,39 @@
+/*
+ * The log's inside: rings, draining, boot lines. Programs use ferrite/log.h.
+ */
+#ifndef FERRITE_KERNEL_LOG_H
+#define FERRITE_KERNEL_LOG_H
+
+#include <arch/arch.h>
+#include <ferrite/log.h>
+
+#define FE_LOG_RING_PAGES_ORDER 1 /* 8 KiB: some 100 lines */
+#define FE_LOG_LINE_MAX 224       /* bytes of a line's text; what is longer is cut and marked */
+
+struct fe_log_ring;
+
+/* Gives the boot core its ring. From here on logging works; lines wait for a console. */
+void fe_log_init_boot_core(struct fe_core *core);
+/* Makes a ring for `core` in `memory` (FE_PAGE_SIZE << FE_LOG_RING_PAGES_ORDER bytes, zeroed) before it runs. */
+void fe_log_init_core(struct fe_core *core, void *memory);
+/* The schedulers work: lines that interrupt handlers log are drained by events from here on. */
+void fe_log_start_events(struct fe_core *core);
+
+/* A line that is always shown, without level and module: "# text". Any context. */
+void fe_log_boot(const char *format, ...) FE_PRINTF(1, 2);
+/* A warning of module "boot"; what drivers and parsers complain through. */
+void fe_log_complain(const char *format, ...) FE_PRINTF(1, 2);
+/* Logs a line of `module`, whether or not the specification enables it. `module` is constant. Any context. */
+void fe_log_put_v(enum fe_log_level level, const char *module, const char *format, va_list arguments);
+/* True if the specification enables `level` for `module`. */
+bool fe_log_enabled(const char *module, enum fe_log_level level);
+
+/*
+ * For kernel/console.c, which holds the console's lock: prints what the rings hold, oldest first over all cores. With
+ * `only_at_line_start`, stops (and leaves the rest) unless the console is at a line's start.
+ */
+void fe_log_drain_locked(bool only_at_line_start);
+/* Bytes ever logged by all cores: whether it has changed tells whether there is something new to drain. */
+uint64_t fe_log_position(void);
+
+#endif

@@ -1,0 +1,12 @@
+/* The main task and the machine's end. */
+#ifndef FERRITE_KERNEL_MAIN_H
+#define FERRITE_KERNEL_MAIN_H
+
+#include <ferrite/base.h>
+
+/* Sets the scheduler's hooks: how a task's failure is told, and what happens when the last task has ended. */
+void fe_main_set_hooks(void);
+/* Makes the main task. Boot core, last of all. */
+FE_MUST_CHECK fe_status fe_main_spawn(void);
+
+#endif
