@@ -143,13 +143,26 @@ static uint64_t step(uintptr_t address, uint64_t bytes, unsigned level) {
     return left < bytes ? left : bytes;
 }
 
+/* The bytes of whole pages of `level` from `address` to the end of its table, at most `bytes`. */
+static uint64_t run(uintptr_t address, uint64_t bytes, unsigned level) {
+    return step(address, bytes, level + 1) & ~(level_bytes(level) - 1);
+}
+
+/* How much of the run of `length` bytes at `entry` has no valid entry before the first valid one. */
+static uint64_t free_run(const entry_t *entry, uint64_t length, unsigned level) {
+    const entry_t *first = entry, *last = entry + (length >> level_shift(level));
+    while (entry < last && !fe_port_entry_valid(load(entry)))
+        entry++;
+    return (uint64_t)(entry - first) << level_shift(level);
+}
+
 static bool anything_mapped(entry_t *root, uintptr_t address, uint64_t bytes) {
     while (bytes) {
         unsigned level;
         entry_t *entry = walk(root, address, 0, false, &level);
-        if (fe_port_entry_valid(load(entry)))
+        uint64_t skip = level == 0 ? run(address, bytes, 0) : step(address, bytes, level);
+        if (level == 0 ? free_run(entry, skip, 0) < skip : fe_port_entry_valid(load(entry)))
             return true;
-        uint64_t skip = step(address, bytes, level);
         address += skip;
         bytes -= skip;
     }
@@ -180,14 +193,19 @@ static fe_status map_pass(entry_t *root, uintptr_t address, uint64_t physical, u
             if (level == 0 || !fe_port_entry_valid(load(entry)))
                 break;
         }
-        if (write)
-            store(entry, fe_port_leaf(level, physical, protection));
-        uint64_t done = level_bytes(level);
-        if (level == 0 && !write) /* the other pages of this table need no look: they only need the table */
-            done = step(address, bytes, 1);
-        address += done;
-        physical += done;
-        bytes -= done;
+        /* The rest of this table at once: a larger page can begin only where the table ends. Above level 0 the run
+         * also ends where there is a table already. */
+        uint64_t length = run(address, bytes, level);
+        if (level > 0)
+            length = free_run(entry, length, level);
+        if (write) { /* an entry holds its physical address as it is, so the next one's is this one's plus a page */
+            uint64_t value = fe_port_leaf(level, physical, protection);
+            for (uint64_t last = value + length; value != last; value += level_bytes(level))
+                store(entry++, value);
+        }
+        address += length;
+        physical += length;
+        bytes -= length;
     }
     return FE_OK;
 }

@@ -15,7 +15,8 @@
 #define FE_TABLE_ROOT_LEVEL 3
 
 /* The entry that maps a page of `level` (0, 1 or 2) at `physical` with `protection`, ready for use (accessed, dirty). Never
- * usable by unprivileged code. */
+ * usable by unprivileged code. It holds the physical address in place: the entry for the next page is this one plus the
+ * page's size. */
 static inline uint64_t fe_port_leaf(unsigned level, uint64_t physical, unsigned protection);
 /* The entry, of any level above 0, that points to the table at `physical`. Grants everything: leaves decide. */
 static inline uint64_t fe_port_table(uint64_t physical);

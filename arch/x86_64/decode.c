@@ -3,7 +3,7 @@
  * alike), the commonest wild pointer, is such a fault on x86_64, and the CPU does not say the address; so the instruction's
  * memory operand is worked out from its bytes.
  *
- * It knows prefixes, ModRM with SIB, push, pop, ret, indirect calls and string moves: what compilers emit. Anything else
+ * It knows prefixes, ModRM with SIB, absolute moves, push, pop, ret, indirect calls and string moves: what compilers emit. Anything else
  * that might be at a bad address stays an illegal instruction in the report, which is the honest answer for the rest.
  */
 #include "trap.h"
@@ -113,6 +113,9 @@ static bool wild(uint64_t address, uintptr_t *answer) {
 }
 
 bool fe_x86_wild_address(const struct fe_trap_frame *frame, uintptr_t *address, bool *write) {
+    *write = false;
+    if (!canonical(frame->rip)) /* some CPUs fault after the jump, not at it */
+        return wild(frame->rip, address);
     struct bytes bytes;
     fetch(frame->rip, &bytes);
     unsigned rex = 0;
@@ -129,7 +132,6 @@ bool fe_x86_wild_address(const struct fe_trap_frame *frame, uintptr_t *address, 
         if (!prefix)
             break;
     }
-    *write = false;
     uint64_t at;
     if ((opcode & 0xf8) == 0x50 || opcode == 0xe8 || opcode == 0x68 || opcode == 0x6a) { /* push, call */
         *write = true;
@@ -144,6 +146,11 @@ bool fe_x86_wild_address(const struct fe_trap_frame *frame, uintptr_t *address, 
     if (opcode == 0xa4 || opcode == 0xa5 || opcode == 0xaa || opcode == 0xab) { /* movs, stos */
         *write = !canonical(frame->rdi);
         return wild(*write ? frame->rdi : frame->rsi, address);
+    }
+    if (opcode >= 0xa0 && opcode <= 0xa3) { /* mov from or to an address in the instruction */
+        *write = opcode >= 0xa2;
+        at = (uint32_t)next_signed(&bytes, 4);
+        return wild(at | (uint64_t)next_signed(&bytes, 4) << 32, address);
     }
     if (opcode == 0x0f) {
         opcode = next(&bytes);

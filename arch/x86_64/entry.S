@@ -82,7 +82,7 @@ fe_x86_entry:
 
     /* The upper three tables and the image's, zeroed; the other four are filled whole. */
     movl $PHYSICAL(fe_x86_boot_root), %edi
-    movl $4096, %ecx
+    movl $(4 * 1024), %ecx
     xorl %eax, %eax
     rep stosl
     movl $(PHYSICAL(fe_x86_boot_low) + PRESENT_WRITE), %eax

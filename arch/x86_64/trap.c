@@ -78,6 +78,7 @@ void fe_x86_fault(struct fe_trap_frame *frame) {
     } else if (vector == 12 || (vector == 13 && frame->error == 0)) {
         if (fe_x86_wild_address(frame, &fault.address, &fault.write))
             fault.kind = FE_FAULT_MEMORY;
+        fault.execute = fault.kind == FE_FAULT_MEMORY && fault.address == fault.pc;
     }
     fe_arch_hooks.fault(&fault);
     if (vector == FE_X86_VECTOR_DOUBLE_FAULT || vector == FE_X86_VECTOR_MACHINE_CHECK)
