@@ -1,0 +1,118 @@
+/* The ends of pipes: opening, copying, closing. What is not received when both are closed is released. */
+#include "pipe.h"
+
+#include <ferrite/heap.h>
+#include <ferrite/panic.h>
+
+static size_t queue_bytes(enum fe_pipe_kind kind, size_t value_bytes, size_t capacity) {
+    switch (kind) {
+    case FE_PIPE_CELL:
+        return value_bytes;
+    case FE_PIPE_RING:
+        return capacity * (sizeof(fe_atomic_u32) + value_bytes);
+    default:
+        return sizeof(struct fe_pipe_list) + FE_CACHE_LINE;
+    }
+}
+
+fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes, size_t capacity, unsigned flags) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
+    if (flags & FE_PIPE_ONESHOT)
+        capacity = 1;
+    if (value_bytes == 0 || value_bytes > FE_PIPE_VALUE_MAX ||
+        (capacity > FE_PIPE_CAPACITY_MAX && capacity != FE_UNBOUNDED) ||
+        ((flags & FE_PIPE_BLOCKS) && value_bytes != sizeof(void *)))
+        return FE_EINVAL;
+    enum fe_pipe_kind kind = capacity <= 1 ? FE_PIPE_CELL : capacity == FE_UNBOUNDED ? FE_PIPE_LIST : FE_PIPE_RING;
+    if (kind == FE_PIPE_RING)
+        capacity = (size_t)1 << (64 - __builtin_clzll(capacity - 1));
+    size_t bytes = offsetof(struct fe_pipe, queue) + queue_bytes(kind, value_bytes, capacity);
+    if (bytes < sizeof(struct fe_pipe))
+        bytes = sizeof(struct fe_pipe);
+    struct fe_pipe *pipe = fe_heap_try_alloc_aligned(FE_CACHE_LINE, bytes);
+    if (!pipe)
+        return FE_ENOMEM;
+    *pipe = (struct fe_pipe){
+        .value_bytes = (uint32_t)value_bytes,
+        .mask = (uint32_t)capacity - 1,
+        .kind = (uint8_t)kind,
+        .shared = (flags & FE_PIPE_SHARED) != 0,
+        .rendezvous = capacity == FE_RENDEZVOUS,
+        .flags = (uint8_t)flags,
+    };
+    pipe->waiting_tail = &pipe->waiting;
+    fe_store_relaxed(&pipe->ends, 2); /* all published with the pipe */
+    fe_store_relaxed(&pipe->senders, 1);
+    if (kind == FE_PIPE_RING) {
+        fe_pipe_ring_init(fe_pipe_sequences(pipe), (uint32_t)capacity);
+    } else if (kind == FE_PIPE_LIST) {
+        fe_inbox_init(&fe_pipe_list(pipe)->inbox);
+        fe_store_relaxed(&fe_pipe_list(pipe)->spare, NULL);
+    }
+    sender->pipe = pipe;
+    port->pipe = pipe;
+    return FE_OK;
+}
+
+void fe_pipe_open(fe_sender *sender, fe_port *port, size_t value_bytes, size_t capacity, unsigned flags) {
+    fe_status status = fe_pipe_try_open(sender, port, value_bytes, capacity, flags);
+    if (status != FE_OK)
+        fe_fail("cannot open a pipe for values of %zu bytes: %s", value_bytes, fe_status_string(status));
+}
+
+/* Throws away what is queued. Receiver's side, or nobody's. */
+static void drain(struct fe_pipe *pipe) {
+    union {
+        void *block;
+        unsigned char bytes[FE_PIPE_VALUE_MAX];
+    } value;
+    fe_status status;
+    while ((status = fe_pipe_try_receive((fe_port){pipe}, &value)) == FE_OK) {
+        if (pipe->flags & FE_PIPE_BLOCKS)
+            fe_heap_free(value.block);
+    }
+}
+
+static void drop_end(struct fe_pipe *pipe) {
+    /* Release: this end is done with the memory. Acquire: so is the other. */
+    if (fe_fetch_sub_acq_rel(&pipe->ends, 1) != 1)
+        return;
+    drain(pipe);
+    if (pipe->kind == FE_PIPE_LIST)
+        fe_heap_free(fe_load_relaxed(&fe_pipe_list(pipe)->spare)); /* nobody else is left */
+    fe_heap_free(pipe);
+}
+
+fe_sender fe_sender_copy(fe_sender sender) {
+    if (!sender.pipe->shared)
+        fe_fail("fe_sender_copy: the pipe was not opened with FE_PIPE_SHARED");
+    fe_fetch_add_relaxed(&sender.pipe->senders, 1); /* the caller's own copy keeps the count above zero */
+    return sender;
+}
+
+void fe_sender_close(fe_sender sender) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER);
+    struct fe_pipe *pipe = sender.pipe;
+    /* Release: what this sender sent comes before the closing. Acquire: so does what the others sent. */
+    if (fe_fetch_sub_acq_rel(&pipe->senders, 1) != 1)
+        return;
+    /* seq_cst: before the look at the receiver; pairs with fe_pipe_ready after announcing. */
+    fe_fetch_or_seq_cst(&pipe->closed, FE_SENDER_CLOSED);
+    fe_pipe_tell_receiver(pipe);
+    drop_end(pipe);
+}
+
+void fe_port_close(fe_port port) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER);
+    struct fe_pipe *pipe = port.pipe;
+    fe_select_forget(pipe);
+    /* seq_cst: before the look at waiting senders; pairs with has_room and wait_taken after they announced themselves. */
+    fe_fetch_or_seq_cst(&pipe->closed, FE_PORT_CLOSED);
+    fe_pipe_wake_senders(pipe, true);
+    struct fe_tcb *sender = (struct fe_tcb *)fe_load_seq_cst(&pipe->pending);
+    if (sender)
+        fe_unpark(sender); /* takes its value back */
+    if (!pipe->rendezvous)
+        drain(pipe);
+    drop_end(pipe);
+}
