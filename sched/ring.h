@@ -85,16 +85,17 @@ static inline unsigned fe_ring_steal(struct fe_ring *victim, struct fe_ring *own
     /* Pairs with the claim below by those who stole from us: they have read the slots that we write. */
     uint64_t room = FE_RING_CAPACITY - (own_tail - fe_load_acquire(&own->head));
     *first = NULL;
+    /* Relaxed: a value that is behind makes the claim fail, one that is ahead of the tail read next is seen to be. */
+    uint64_t head = fe_load_relaxed(&victim->head);
     for (;;) {
-        /* Relaxed: a value that is behind, or one that is ahead of the tail read next, is seen to be so below, or makes
-         * the claim fail. */
-        uint64_t head = fe_load_relaxed(&victim->head);
         /* Pairs with the stores of tail in fe_ring_push and below: the slots up to it, and what they point to. */
         uint64_t queued = fe_load_acquire(&victim->tail) - head;
-        if (queued == 0)
+        if ((int64_t)queued <= 0)
             return 0;
-        if (queued > FE_RING_CAPACITY)
-            continue; /* head and tail are of different moments */
+        if (queued > FE_RING_CAPACITY) { /* the owner took and appended since we read head */
+            head = fe_load_relaxed(&victim->head);
+            continue;
+        }
         uint64_t count = queued - queued / 2;
         if (count > room + 1)
             count = room + 1;
@@ -105,8 +106,7 @@ static inline unsigned fe_ring_steal(struct fe_ring *victim, struct fe_ring *own
                                  fe_speculative_read(&victim->slots[(head + i) % FE_RING_CAPACITY]));
         /* Pairs with the loads of head in fe_ring_push and above: our reads of the slots come before the owner's next
          * writes of them. */
-        uint64_t claimed = head;
-        if (!fe_cas_release(&victim->head, &claimed, head + count))
+        if (!fe_cas_release(&victim->head, &head, head + count))
             continue;
         for (uint64_t i = 0; i < count; i++)
             fe_speculative_confirm(&victim->slots[(head + i) % FE_RING_CAPACITY]);

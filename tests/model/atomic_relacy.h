@@ -14,9 +14,46 @@
 #ifndef FERRITE_TESTS_MODEL_ATOMIC_RELACY_H
 #define FERRITE_TESTS_MODEL_ATOMIC_RELACY_H
 
+#include <cstring>
+
 #include <relacy/relacy.hpp>
 
 #define FE_CACHE_ALIGNED
+
+/*
+ * The access that this run weakens, if any (tests/model/weaken): the operation `op` written with `from` on that line is
+ * done with the order `to` instead. `seen`: whether it ever was done.
+ */
+struct fe_model_weakening {
+    const char *file; /* as the preprocessor names it, or its end; NULL: nothing is weakened */
+    unsigned line;
+    const char *op;
+    rl::memory_order from;
+    rl::memory_order to;
+    bool seen;
+};
+static fe_model_weakening fe_model_weakened;
+
+static bool fe_model_is_weakened(const char *file, const char *op, rl::memory_order order) {
+    const fe_model_weakening &w = fe_model_weakened;
+    if (w.file == NULL || order != w.from || std::strcmp(op, w.op) != 0)
+        return false;
+    size_t length = std::strlen(file), end = std::strlen(w.file);
+    return length >= end && std::strcmp(file + length - end, w.file) == 0;
+}
+
+static inline rl::memory_order fe_model_order(rl::memory_order order, unsigned line, const char *file, const char *op) {
+    if (line != fe_model_weakened.line || !fe_model_is_weakened(file, op, order))
+        return order;
+    fe_model_weakened.seen = true;
+    return fe_model_weakened.to;
+}
+#define FE_MODEL_ORDER(op, order) fe_model_order(rl::mo_##order, __LINE__, __FILE__, #op)
+
+static inline void fe_model_fence(rl::memory_order order, rl::debug_info_param info) {
+    if (order != rl::mo_relaxed)
+        rl::atomic_thread_fence(order, info);
+}
 
 template <typename T>
 class fe_model_atomic {
@@ -103,51 +140,51 @@ private:
     int confirmed_by_;
 };
 
-#define fe_load_relaxed(p) (p)->load(rl::mo_relaxed, RL_INFO)
-#define fe_load_acquire(p) (p)->load(rl::mo_acquire, RL_INFO)
-#define fe_load_seq_cst(p) (p)->load(rl::mo_seq_cst, RL_INFO)
+#define fe_load_relaxed(p) (p)->load(FE_MODEL_ORDER(load, relaxed), RL_INFO)
+#define fe_load_acquire(p) (p)->load(FE_MODEL_ORDER(load, acquire), RL_INFO)
+#define fe_load_seq_cst(p) (p)->load(FE_MODEL_ORDER(load, seq_cst), RL_INFO)
 
-#define fe_store_relaxed(p, v) (p)->store((v), rl::mo_relaxed, RL_INFO)
-#define fe_store_release(p, v) (p)->store((v), rl::mo_release, RL_INFO)
-#define fe_store_seq_cst(p, v) (p)->store((v), rl::mo_seq_cst, RL_INFO)
+#define fe_store_relaxed(p, v) (p)->store((v), FE_MODEL_ORDER(store, relaxed), RL_INFO)
+#define fe_store_release(p, v) (p)->store((v), FE_MODEL_ORDER(store, release), RL_INFO)
+#define fe_store_seq_cst(p, v) (p)->store((v), FE_MODEL_ORDER(store, seq_cst), RL_INFO)
 #define fe_store_private(p, v) (p)->store_private((v), RL_INFO)
 
-#define fe_exchange_relaxed(p, v) (p)->exchange((v), rl::mo_relaxed, RL_INFO)
-#define fe_exchange_acquire(p, v) (p)->exchange((v), rl::mo_acquire, RL_INFO)
-#define fe_exchange_release(p, v) (p)->exchange((v), rl::mo_release, RL_INFO)
-#define fe_exchange_acq_rel(p, v) (p)->exchange((v), rl::mo_acq_rel, RL_INFO)
-#define fe_exchange_seq_cst(p, v) (p)->exchange((v), rl::mo_seq_cst, RL_INFO)
+#define fe_exchange_relaxed(p, v) (p)->exchange((v), FE_MODEL_ORDER(exchange, relaxed), RL_INFO)
+#define fe_exchange_acquire(p, v) (p)->exchange((v), FE_MODEL_ORDER(exchange, acquire), RL_INFO)
+#define fe_exchange_release(p, v) (p)->exchange((v), FE_MODEL_ORDER(exchange, release), RL_INFO)
+#define fe_exchange_acq_rel(p, v) (p)->exchange((v), FE_MODEL_ORDER(exchange, acq_rel), RL_INFO)
+#define fe_exchange_seq_cst(p, v) (p)->exchange((v), FE_MODEL_ORDER(exchange, seq_cst), RL_INFO)
 
-#define fe_cas_relaxed(p, e, d) (p)->cas((e), (d), rl::mo_relaxed, RL_INFO)
-#define fe_cas_acquire(p, e, d) (p)->cas((e), (d), rl::mo_acquire, RL_INFO)
-#define fe_cas_release(p, e, d) (p)->cas((e), (d), rl::mo_release, RL_INFO)
-#define fe_cas_acq_rel(p, e, d) (p)->cas((e), (d), rl::mo_acq_rel, RL_INFO)
-#define fe_cas_seq_cst(p, e, d) (p)->cas((e), (d), rl::mo_seq_cst, RL_INFO)
+#define fe_cas_relaxed(p, e, d) (p)->cas((e), (d), FE_MODEL_ORDER(cas, relaxed), RL_INFO)
+#define fe_cas_acquire(p, e, d) (p)->cas((e), (d), FE_MODEL_ORDER(cas, acquire), RL_INFO)
+#define fe_cas_release(p, e, d) (p)->cas((e), (d), FE_MODEL_ORDER(cas, release), RL_INFO)
+#define fe_cas_acq_rel(p, e, d) (p)->cas((e), (d), FE_MODEL_ORDER(cas, acq_rel), RL_INFO)
+#define fe_cas_seq_cst(p, e, d) (p)->cas((e), (d), FE_MODEL_ORDER(cas, seq_cst), RL_INFO)
 
-#define fe_fetch_add_relaxed(p, v) (p)->fetch_add((v), rl::mo_relaxed, RL_INFO)
-#define fe_fetch_add_acquire(p, v) (p)->fetch_add((v), rl::mo_acquire, RL_INFO)
-#define fe_fetch_add_release(p, v) (p)->fetch_add((v), rl::mo_release, RL_INFO)
-#define fe_fetch_add_acq_rel(p, v) (p)->fetch_add((v), rl::mo_acq_rel, RL_INFO)
-#define fe_fetch_add_seq_cst(p, v) (p)->fetch_add((v), rl::mo_seq_cst, RL_INFO)
-#define fe_fetch_sub_relaxed(p, v) (p)->fetch_sub((v), rl::mo_relaxed, RL_INFO)
-#define fe_fetch_sub_acquire(p, v) (p)->fetch_sub((v), rl::mo_acquire, RL_INFO)
-#define fe_fetch_sub_release(p, v) (p)->fetch_sub((v), rl::mo_release, RL_INFO)
-#define fe_fetch_sub_acq_rel(p, v) (p)->fetch_sub((v), rl::mo_acq_rel, RL_INFO)
-#define fe_fetch_sub_seq_cst(p, v) (p)->fetch_sub((v), rl::mo_seq_cst, RL_INFO)
-#define fe_fetch_or_relaxed(p, v) (p)->fetch_or((v), rl::mo_relaxed, RL_INFO)
-#define fe_fetch_or_acquire(p, v) (p)->fetch_or((v), rl::mo_acquire, RL_INFO)
-#define fe_fetch_or_release(p, v) (p)->fetch_or((v), rl::mo_release, RL_INFO)
-#define fe_fetch_or_acq_rel(p, v) (p)->fetch_or((v), rl::mo_acq_rel, RL_INFO)
-#define fe_fetch_or_seq_cst(p, v) (p)->fetch_or((v), rl::mo_seq_cst, RL_INFO)
-#define fe_fetch_and_relaxed(p, v) (p)->fetch_and((v), rl::mo_relaxed, RL_INFO)
-#define fe_fetch_and_acquire(p, v) (p)->fetch_and((v), rl::mo_acquire, RL_INFO)
-#define fe_fetch_and_release(p, v) (p)->fetch_and((v), rl::mo_release, RL_INFO)
-#define fe_fetch_and_acq_rel(p, v) (p)->fetch_and((v), rl::mo_acq_rel, RL_INFO)
-#define fe_fetch_and_seq_cst(p, v) (p)->fetch_and((v), rl::mo_seq_cst, RL_INFO)
+#define fe_fetch_add_relaxed(p, v) (p)->fetch_add((v), FE_MODEL_ORDER(fetch_add, relaxed), RL_INFO)
+#define fe_fetch_add_acquire(p, v) (p)->fetch_add((v), FE_MODEL_ORDER(fetch_add, acquire), RL_INFO)
+#define fe_fetch_add_release(p, v) (p)->fetch_add((v), FE_MODEL_ORDER(fetch_add, release), RL_INFO)
+#define fe_fetch_add_acq_rel(p, v) (p)->fetch_add((v), FE_MODEL_ORDER(fetch_add, acq_rel), RL_INFO)
+#define fe_fetch_add_seq_cst(p, v) (p)->fetch_add((v), FE_MODEL_ORDER(fetch_add, seq_cst), RL_INFO)
+#define fe_fetch_sub_relaxed(p, v) (p)->fetch_sub((v), FE_MODEL_ORDER(fetch_sub, relaxed), RL_INFO)
+#define fe_fetch_sub_acquire(p, v) (p)->fetch_sub((v), FE_MODEL_ORDER(fetch_sub, acquire), RL_INFO)
+#define fe_fetch_sub_release(p, v) (p)->fetch_sub((v), FE_MODEL_ORDER(fetch_sub, release), RL_INFO)
+#define fe_fetch_sub_acq_rel(p, v) (p)->fetch_sub((v), FE_MODEL_ORDER(fetch_sub, acq_rel), RL_INFO)
+#define fe_fetch_sub_seq_cst(p, v) (p)->fetch_sub((v), FE_MODEL_ORDER(fetch_sub, seq_cst), RL_INFO)
+#define fe_fetch_or_relaxed(p, v) (p)->fetch_or((v), FE_MODEL_ORDER(fetch_or, relaxed), RL_INFO)
+#define fe_fetch_or_acquire(p, v) (p)->fetch_or((v), FE_MODEL_ORDER(fetch_or, acquire), RL_INFO)
+#define fe_fetch_or_release(p, v) (p)->fetch_or((v), FE_MODEL_ORDER(fetch_or, release), RL_INFO)
+#define fe_fetch_or_acq_rel(p, v) (p)->fetch_or((v), FE_MODEL_ORDER(fetch_or, acq_rel), RL_INFO)
+#define fe_fetch_or_seq_cst(p, v) (p)->fetch_or((v), FE_MODEL_ORDER(fetch_or, seq_cst), RL_INFO)
+#define fe_fetch_and_relaxed(p, v) (p)->fetch_and((v), FE_MODEL_ORDER(fetch_and, relaxed), RL_INFO)
+#define fe_fetch_and_acquire(p, v) (p)->fetch_and((v), FE_MODEL_ORDER(fetch_and, acquire), RL_INFO)
+#define fe_fetch_and_release(p, v) (p)->fetch_and((v), FE_MODEL_ORDER(fetch_and, release), RL_INFO)
+#define fe_fetch_and_acq_rel(p, v) (p)->fetch_and((v), FE_MODEL_ORDER(fetch_and, acq_rel), RL_INFO)
+#define fe_fetch_and_seq_cst(p, v) (p)->fetch_and((v), FE_MODEL_ORDER(fetch_and, seq_cst), RL_INFO)
 
-#define fe_fence_acquire() rl::atomic_thread_fence(rl::mo_acquire, RL_INFO)
-#define fe_fence_release() rl::atomic_thread_fence(rl::mo_release, RL_INFO)
-#define fe_fence_seq_cst() rl::atomic_thread_fence(rl::mo_seq_cst, RL_INFO)
+#define fe_fence_acquire() fe_model_fence(FE_MODEL_ORDER(fence, acquire), RL_INFO)
+#define fe_fence_release() fe_model_fence(FE_MODEL_ORDER(fence, release), RL_INFO)
+#define fe_fence_seq_cst() fe_model_fence(FE_MODEL_ORDER(fence, seq_cst), RL_INFO)
 
 #define FE_PLAIN(type) rl::var<type>
 #define fe_plain_get(x) ((x)(RL_INFO).load())

@@ -1,0 +1,137 @@
+/*
+ * sched/ring.h: each item is taken exactly once, by someone who sees what its maker wrote, and a slot is written again only
+ * after it was read.
+ */
+#define FE_RING_CAPACITY 4u
+#include "model.h"
+#include <sched/ring.h>
+
+/* Items that count how often they were run. The count is plain: who takes an item must have been handed it in order. */
+template <int COUNT>
+struct items {
+    FE_PLAIN(int) runs[COUNT];
+
+    void make(int index) { fe_plain_set(runs[index], 0); }
+    void *address(int index) { return &runs[index]; }
+    static void run(void *item) {
+        rl::var<int> *runs_of = (rl::var<int> *)item;
+        fe_plain_set(*runs_of, fe_plain_get(*runs_of) + 1);
+    }
+};
+
+/* Steals once, runs what came, or what others left of it. */
+static void steal_and_run(fe_ring *victim, fe_ring *own) {
+    void *first;
+    unsigned run = 0, count = fe_ring_steal(victim, own, &first);
+    for (void *item = first; item != NULL; item = fe_ring_pop(own)) {
+        items<1>::run(item);
+        run++;
+    }
+    RL_ASSERT(run <= count);
+}
+
+/* The owner fills its ring over and over, so that slots come round, and takes; two thieves steal. */
+struct owner_and_thieves : rl::test_suite<owner_and_thieves, 3> {
+    enum { COUNT = 6 };
+    fe_ring ring, own[2];
+    items<COUNT> all;
+
+    void before() {
+        fe_ring_init(&ring);
+        fe_ring_init(&own[0]);
+        fe_ring_init(&own[1]);
+    }
+    void thread(unsigned index) {
+        if (index > 0) {
+            steal_and_run(&ring, &own[index - 1]);
+            return;
+        }
+        for (int i = 0; i < COUNT; i++) {
+            all.make(i);
+            while (!fe_ring_push(&ring, all.address(i)))
+                if (void *item = fe_ring_pop(&ring))
+                    all.run(item);
+        }
+        while (void *item = fe_ring_pop(&ring))
+            all.run(item);
+    }
+    void after() {
+        for (int i = 0; i < COUNT; i++)
+            RL_ASSERT(fe_plain_get(all.runs[i]) == 1);
+    }
+};
+
+/* The same with one thief and three items, for a full search. */
+struct owner_and_thief : rl::test_suite<owner_and_thief, 2> {
+    enum { COUNT = 3 };
+    fe_ring ring, own;
+    items<COUNT> all;
+
+    void before() {
+        fe_ring_init(&ring);
+        fe_ring_init(&own);
+        all.make(0);
+        (void)fe_ring_push(&ring, all.address(0));
+    }
+    void thread(unsigned index) {
+        if (index > 0) {
+            steal_and_run(&ring, &own);
+            return;
+        }
+        for (int i = 1; i < COUNT; i++) {
+            all.make(i);
+            (void)fe_ring_push(&ring, all.address(i));
+        }
+        while (void *item = fe_ring_pop(&ring))
+            all.run(item);
+    }
+    void after() {
+        for (int i = 0; i < COUNT; i++)
+            RL_ASSERT(fe_plain_get(all.runs[i]) == 1);
+    }
+};
+
+/* Core 0 is stolen from by core 1, which is stolen from by core 2, before and after its slots come round: what a thief
+ * passes on, and the slots that a thief writes. */
+struct chain_of_thieves : rl::test_suite<chain_of_thieves, 3> {
+    enum { COUNT = 8 };
+    fe_ring ring[3];
+    items<COUNT> all;
+
+    void before() {
+        for (int i = 0; i < 3; i++)
+            fe_ring_init(&ring[i]);
+        for (int i = 0; i < 4; i++) {
+            all.make(i);
+            (void)fe_ring_push(&ring[1], all.address(i));
+        }
+    }
+    void thread(unsigned index) {
+        if (index == 0) {
+            for (int i = 4; i < COUNT; i++) {
+                all.make(i);
+                (void)fe_ring_push(&ring[0], all.address(i));
+            }
+            while (void *item = fe_ring_pop(&ring[0]))
+                all.run(item);
+        } else if (index == 1) {
+            while (void *item = fe_ring_pop(&ring[1]))
+                all.run(item);
+            steal_and_run(&ring[0], &ring[1]);
+        } else {
+            steal_and_run(&ring[1], &ring[2]);
+            steal_and_run(&ring[1], &ring[2]);
+        }
+    }
+    void after() {
+        for (int i = 0; i < COUNT; i++)
+            RL_ASSERT(fe_plain_get(all.runs[i]) == 1);
+    }
+};
+
+static const fe_model_case cases[] = {
+    FE_MODEL_FULL(owner_and_thief, "ring: owner and thief take each item once"),
+    FE_MODEL_RANDOM(owner_and_thieves, "ring: slots come round under two thieves", 100000, 5000000),
+    FE_MODEL_RANDOM(chain_of_thieves, "ring: what was stolen is stolen again", 100000, 5000000),
+};
+FE_MODEL_MAIN(cases)
