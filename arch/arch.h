@@ -143,12 +143,9 @@ void fe_arch_tlb_flush(uintptr_t address, size_t bytes);
 /* Maps device registers; returns their address, or NULL when out of memory. Never unmapped. Any time after entry. */
 void *fe_arch_map_device(uint64_t physical, size_t bytes);
 
-static inline void *fe_direct(uint64_t physical) {
-    return (void *)(uintptr_t)(FE_DIRECT_BASE + physical);
-}
-static inline uint64_t fe_direct_physical(const void *direct) {
-    return (uint64_t)(uintptr_t)direct - FE_DIRECT_BASE;
-}
+/* Physical memory by its direct mapping, and back. */
+static inline void *fe_direct(uint64_t physical);
+static inline uint64_t fe_direct_physical(const void *direct);
 
 /* Orders device register accesses and normal memory around them, both ways. */
 static inline void fe_arch_device_barrier(void);
@@ -230,6 +227,14 @@ extern char fe_data_start[], fe_data_end[]; /* data and bss */
 /* The port's name, such as "x86_64". */
 extern const char fe_arch_name[];
 
+/* Last, so that it sees the whole contract. A port without an address space of its own (host/) redefines the bases above. */
 #include "port.h"
+
+static inline void *fe_direct(uint64_t physical) {
+    return (void *)(uintptr_t)(FE_DIRECT_BASE + physical);
+}
+static inline uint64_t fe_direct_physical(const void *direct) {
+    return (uint64_t)(uintptr_t)direct - FE_DIRECT_BASE;
+}
 
 #endif

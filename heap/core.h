@@ -5,6 +5,7 @@
 #ifndef FERRITE_HEAP_CORE_H
 #define FERRITE_HEAP_CORE_H
 
+#include "batch.h"
 #include "size.h"
 
 #include <arch/arch.h>
@@ -44,7 +45,6 @@ struct fe_magazine {
 _Static_assert(sizeof(struct fe_magazine) == FE_CACHE_LINE, "one magazine, one line");
 
 struct fe_span;
-struct fe_batch;
 
 /* The slabs of one class. Owner's core only. */
 struct fe_slab_lists {
@@ -81,7 +81,7 @@ struct fe_heap_core {
     struct fe_slot slots[FE_MAGAZINE_SLOTS]; /* the magazines' */
 
     /* Written by other cores. */
-    struct fe_batch *inbox __attribute__((aligned(FE_CACHE_LINE)));
+    FE_CACHE_ALIGNED struct fe_batch_stack inbox;
     uint32_t stranded; /* some slot of ours has the state FE_SLOT_STRANDED */
 };
 

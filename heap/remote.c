@@ -3,29 +3,18 @@
  * address in a batch for the owner; a full batch is posted with one atomic exchange, and drained by the owner without
  * touching the blocks.
  *
- * The inbox is a stack of batches, newest first. A producer exchanges itself in and then links what was there before, so
- * that between the two its link says `pending`; the owner takes the whole stack by one exchange, and stops at a pending
- * link until it has been written. Nobody retries, and the owner's part is a private list once taken.
+ * The inbox is a stack of batches (batch.h), of which the owner takes all at once and drains as much as it needs.
  *
  * When there is no memory for a batch, the slot is marked as stranded instead, and the owner told to sweep: freeing
  * never fails, and never writes into a block.
  *
  * Rejected: links through the freed blocks (they would have to be read to be drained, and could not stay poisoned); a
- * remote list per slab, as in mimalloc (an atomic per block); a compare-and-swap stack (producers retry).
+ * remote list per slab, as in mimalloc (an atomic per block).
  */
 #include "internal.h"
 #include "page.h"
 
-#define BATCH_BLOCKS 62
-
-struct fe_batch {
-    struct fe_batch *next;
-    uint64_t count;
-    void *block[BATCH_BLOCKS];
-};
 _Static_assert(sizeof(struct fe_batch) == 512, "a batch is one metadata item");
-
-static struct fe_batch pending;
 
 /* Batches are taken from metadata memory, and given back to it, by half of what a core keeps. */
 #define BATCHES_AT_ONCE (FE_HEAP_SPARE_BATCHES / 2)
@@ -72,14 +61,7 @@ static void post(struct fe_heap_core *heap, unsigned index) {
     struct fe_heap_core *owner = fe_heap_core_at(index);
     heap->gather[index].batch = NULL;
     heap->gathered &= ~(UINT64_C(1) << index);
-    /* Relaxed: published by the exchange. */
-    __atomic_store_n(&batch->next, &pending, __ATOMIC_RELAXED);
-    /* Release: pairs with the acquire in take_inbox, so that the owner sees the batch, the slots' states and the poison.
-     * Acquire is not needed: `before` is only passed on, and its contents reach the owner by this same chain of
-     * exchanges, which a release sequence carries. */
-    struct fe_batch *before = __atomic_exchange_n(&owner->inbox, batch, __ATOMIC_RELEASE);
-    /* Release: pairs with the acquire in fe_remote_drain. */
-    __atomic_store_n(&batch->next, before, __ATOMIC_RELEASE);
+    fe_batch_push(&owner->inbox, batch);
 }
 
 void fe_remote_free(struct fe_heap_core *heap, struct fe_span *slab, void *block, uint8_t *state) {
@@ -101,7 +83,7 @@ void fe_remote_free(struct fe_heap_core *heap, struct fe_span *slab, void *block
     fe_slot_set(state, FE_SLOT_REMOTE);
     batch->block[batch->count++] = block;
     heap->gathered |= UINT64_C(1) << slab->core;
-    if (batch->count == BATCH_BLOCKS)
+    if (batch->count == FE_BATCH_BLOCKS)
         post(heap, slab->core);
 }
 
@@ -133,10 +115,9 @@ size_t fe_remote_drain(struct fe_heap_core *heap, size_t most) {
     while (done < most) {
         struct fe_batch *batch = heap->incoming;
         if (batch == NULL) {
-            if (__atomic_load_n(&heap->inbox, __ATOMIC_RELAXED) == NULL) /* relaxed: as above */
+            if (!fe_batch_waiting(&heap->inbox))
                 break;
-            /* Acquire: pairs with the release in post. */
-            batch = heap->incoming = __atomic_exchange_n(&heap->inbox, NULL, __ATOMIC_ACQUIRE);
+            batch = heap->incoming = fe_batch_take(&heap->inbox);
             heap->incoming_next = 0;
         }
         while (heap->incoming_next < batch->count && done < most) {
@@ -145,9 +126,8 @@ size_t fe_remote_drain(struct fe_heap_core *heap, size_t most) {
         }
         if (heap->incoming_next < batch->count)
             break;
-        /* Acquire: pairs with the release in post. */
-        struct fe_batch *next = __atomic_load_n(&batch->next, __ATOMIC_ACQUIRE);
-        if (next == &pending)
+        struct fe_batch *next;
+        if (!fe_batch_next(batch, &next))
             break;
         heap->incoming = next;
         heap->incoming_next = 0;
