@@ -18,10 +18,12 @@
 #include "log.h"
 #include "panic.h"
 #include "state.h"
+#include "symbols.h"
 
+#include <ferrite/context.h>
 #include <ferrite/env.h>
-#include <ferrite/heap.h>
 #include <ferrite/program.h>
+#include <heap/exchange.h>
 #include <sched/scheduler.h>
 
 #define STATUS_MAX 100
@@ -32,6 +34,9 @@ static intptr_t run_main(void *unused) {
     struct fe_env_table *env = &fe_kernel_state.env;
     /* Relaxed: read after the machine's last task has ended, or by this task's own failure. */
     atomic_store_explicit(&fe_kernel_state.main_task, fe_task_self().id, memory_order_relaxed);
+    if (fe_core_index() == 0) /* other cores count from elsewhere */
+        fe_info("%llu instructions from the first one to the main task",
+                (unsigned long long)(fe_arch_instructions() - fe_kernel_state.entry.instructions));
     int status = fe_main((int)env->argument_count, env->arguments);
     if (status < 0 || status > STATUS_MAX) {
         fe_error("the program returned %d; statuses are 0 to %d, so it counts as a failure", status, STATUS_MAX);
@@ -41,20 +46,66 @@ static intptr_t run_main(void *unused) {
     return status;
 }
 
-static bool report_leaks(void) {
-    const char *mode = fe_env("leaks");
-    if (mode == NULL || __builtin_strcmp(mode, "off") == 0)
-        return false;
-    bool fails = __builtin_strcmp(mode, "fail") == 0;
-    if (!fails && __builtin_strcmp(mode, "report") != 0)
-        fe_log_complain("command line: leaks=%s: choose off, report or fail; report holds", mode);
-    struct fe_heap_statistics heap;
-    fe_heap_statistics(FE_ANY_CORE, &heap);
-    uint64_t blocks = heap.live_blocks - fe_kernel_state.heap_blocks_at_main;
-    uint64_t bytes = heap.live_bytes - fe_kernel_state.heap_bytes_at_main;
-    fe_log_boot("leaks: %llu blocks, %llu bytes", (unsigned long long)blocks, (unsigned long long)bytes);
-    return fails && blocks > 0;
+/* Leaks --------------------------------------------------------------------------------------------------------------- */
+
+enum { KERNEL_BLOCKS_MAX = 2 * FE_CORES_MAX, LEAKS_SHOWN = 10 };
+
+/* The kernel's own blocks: those that were live before the program ran. */
+static struct {
+    const void *block[KERNEL_BLOCKS_MAX];
+    size_t count;
+} kernel_blocks;
+
+static void note_kernel_block(const struct fe_heap_leak *leak, void *unused) {
+    (void)unused;
+    if (kernel_blocks.count < KERNEL_BLOCKS_MAX)
+        kernel_blocks.block[kernel_blocks.count++] = leak->block;
 }
+
+struct leaks {
+    uint64_t blocks, bytes;
+};
+
+static void count_leak(const struct fe_heap_leak *leak, void *argument) {
+    struct leaks *leaks = argument;
+    for (size_t i = 0; i < kernel_blocks.count; i++)
+        if (kernel_blocks.block[i] == leak->block)
+            return;
+    leaks->bytes += leak->bytes;
+    if (leaks->blocks++ >= LEAKS_SHOWN)
+        return;
+    char site[128] = "";
+    if (leak->site != NULL)
+        fe_backtrace_name((uintptr_t)leak->site, true, site, sizeof(site));
+    fe_log_boot("leak: %p, %zu bytes, core %u%s%s", leak->block, leak->bytes, leak->core, leak->site ? ", allocated at " : "",
+                site);
+}
+
+enum leaks_mode { LEAKS_OFF, LEAKS_REPORT, LEAKS_FAIL };
+
+static enum leaks_mode leaks_mode(void) {
+    static const char *const names[] = {"off", "report", "fail"};
+    const char *mode = fe_env("leaks");
+    if (mode == NULL)
+        return LEAKS_OFF;
+    for (unsigned i = 0; i < FE_ARRAY_LENGTH(names); i++)
+        if (__builtin_strcmp(mode, names[i]) == 0)
+            return (enum leaks_mode)i;
+    fe_log_complain("command line: leaks=%s: choose off, report or fail; report holds", mode);
+    return LEAKS_REPORT;
+}
+
+/* Tells of the program's live blocks if asked to; true if they fail the run. */
+static bool report_leaks(void) {
+    if (fe_kernel_state.leaks == LEAKS_OFF)
+        return false;
+    struct leaks leaks = {0};
+    fe_heap_leaks(count_leak, &leaks);
+    fe_log_boot("leaks: %llu blocks, %llu bytes", (unsigned long long)leaks.blocks, (unsigned long long)leaks.bytes);
+    return fe_kernel_state.leaks == LEAKS_FAIL && leaks.blocks > 0;
+}
+
+/* The end ------------------------------------------------------------------------------------------------------------- */
 
 FE_NORETURN static void finish(void) {
     /* Of two cores that come here (main fails just as the last task ends) one goes on. Relaxed: it guards nothing else. */
@@ -107,16 +158,21 @@ void fe_main_set_hooks(void) {
 }
 
 fe_status fe_main_spawn(void) {
-    struct fe_heap_statistics heap;
-    fe_heap_statistics(FE_ANY_CORE, &heap);
-    fe_kernel_state.heap_blocks_at_main = heap.live_blocks;
-    fe_kernel_state.heap_bytes_at_main = heap.live_bytes;
+    fe_kernel_state.leaks = (int)leaks_mode();
+    if (fe_kernel_state.leaks != LEAKS_OFF)
+        fe_heap_leaks(note_kernel_block, NULL);
 
+    fe_kernel_state.env.arguments[0] = (char *)(uintptr_t)fe_image_name;
     fe_event_init(&main_failed, 0, main_failed_event);
     struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
     options.name = "main";
     options.stack_bytes = MAIN_STACK_BYTES;
     options.detached = true;
     fe_task task;
-    return fe_task_try_spawn(run_main, NULL, &options, &task);
+    fe_status status = fe_task_try_spawn(run_main, NULL, &options, &task);
+    if (status == FE_EINVAL) { /* max_stack= is below it */
+        options.stack_bytes = 0;
+        status = fe_task_try_spawn(run_main, NULL, &options, &task);
+    }
+    return status;
 }

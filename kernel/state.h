@@ -22,10 +22,9 @@ struct fe_kernel_state {
     struct fe_env_table env;
     const struct fe_file *files;
     size_t file_count;
-    bool is_terminal;             /* console=terminal */
-    bool console_input;           /* the console's input has been started */
-    uint64_t heap_blocks_at_main; /* live blocks and bytes before the program ran: not its leaks */
-    uint64_t heap_bytes_at_main;
+    bool is_terminal;   /* console=terminal */
+    bool console_input; /* the console's input has been started */
+    int leaks;          /* leaks=, see main.c */
 
     /* Written by the boot core, each before core i runs, and read by whoever drains the logs (acquire). */
     struct fe_log_ring *_Atomic log_rings[FE_CORES_MAX];
@@ -47,7 +46,7 @@ struct fe_kernel_state {
 
     /* The console's reader. */
     struct fe_lock reader_lock;
-    struct fe_tcb *reader;  /* under it */
+    struct fe_tcb *reader; /* under it */
 
     /* Written once, by the first core to panic (compare-and-swap): its index plus one. */
     _Atomic unsigned panicking;

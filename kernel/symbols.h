@@ -22,6 +22,9 @@ struct fe_symbol_table {
 /* Of this image; empty in its first link. */
 extern const struct fe_symbol_table fe_symbol_table;
 
+/* The image's name, such as "hello"; "program" in its first link. */
+extern const char fe_image_name[];
+
 /* The name of the function that `offset` is in, or NULL if it lies before the first; *within is how far. Pure. */
 const char *fe_symbol_find(const struct fe_symbol_table *table, uint64_t offset, uint64_t *within);
 

@@ -1,0 +1,202 @@
+/*
+ * Boot: the kernel put together, level by level. The table below is the whole order; each level says what is available once
+ * it has run. Logging works throughout: lines wait in the boot core's ring until there is a console.
+ *
+ * A level that fails names itself and why, and the machine is turned off with status 103. What a level can do without, it
+ * warns of and goes on.
+ */
+#define FE_LOG_MODULE "boot"
+#include "console.h"
+#include "cores.h"
+#include "env.h"
+#include "files.h"
+#include "log.h"
+#include "main.h"
+#include "panic.h"
+#include "state.h"
+#include "version.h"
+
+#include <drivers/drivers.h>
+#include <heap/page.h>
+#include <sched/clock.h>
+#include <sched/scheduler.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+static uint64_t ram_bytes(void) {
+    const struct fe_boot_info *boot = &fe_kernel_state.boot;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < boot->ram_count; i++)
+        bytes += boot->ram[i].bytes;
+    return bytes;
+}
+
+static fe_status read_boot_data(void) {
+    return fe_machine_read_boot(&fe_kernel_state.entry, &fe_kernel_state.boot, fe_log_complain);
+}
+
+static fe_status read_settings(void) {
+    const struct fe_boot_info *boot = &fe_kernel_state.boot;
+    if (boot->command_line_cut)
+        fe_log_complain("command line: longer than %d bytes; cut", FE_COMMAND_LINE_MAX - 1);
+    fe_env_init(boot->command_line);
+    const char *console = fe_env("console");
+    bool is_pipe = console != NULL && __builtin_strcmp(console, "pipe") == 0;
+    if (console != NULL && !is_pipe && __builtin_strcmp(console, "terminal") != 0)
+        fe_log_complain("command line: console=%s: choose terminal or pipe; terminal holds", console);
+    fe_kernel_state.is_terminal = !is_pipe;
+    const char *log = fe_env("log");
+    if (log != NULL)
+        (void)fe_log_set(log); /* what is malformed has been warned of */
+    return FE_OK;
+}
+
+static fe_status init_pages(void) {
+    const struct fe_boot_info *boot = &fe_kernel_state.boot;
+    uint64_t base, end, needed = 0;
+    fe_arch_early_direct(&base, &end);
+    fe_status status = fe_page_init(boot->ram, boot->ram_count, boot->reserved, boot->reserved_count, base, end, &needed);
+    if (status == FE_ENOMEM)
+        fe_error("the machine has %llu MiB of memory, and %llu MiB are needed: give it more (MEM=)",
+                 (unsigned long long)(ram_bytes() / MIB), (unsigned long long)((needed + MIB - 1) / MIB));
+    return status;
+}
+
+static fe_status init_paging(void) {
+    const struct fe_boot_info *boot = &fe_kernel_state.boot;
+    fe_arch_table_source = fe_page_alloc_zeroed;
+    fe_status status = fe_arch_paging_init(boot->ram, boot->ram_count);
+    if (status == FE_OK)
+        fe_page_late();
+    return status;
+}
+
+static void interrupt(unsigned vector, struct fe_trap_frame *frame) {
+    (void)frame;
+    fe_scheduler_interrupt_enter();
+    fe_machine.interrupt_dispatch(vector);
+    fe_scheduler_interrupt_exit();
+}
+
+static fe_status init_traps(void) {
+    fe_arch_hooks.interrupt = interrupt;
+    fe_arch_hooks.fault = fe_panic_fault;
+    return fe_arch_core_init(fe_arch_core());
+}
+
+static fe_status discover_machine(void) {
+    fe_machine_hooks.timer = fe_scheduler_timer_interrupt;
+    fe_machine_hooks.woken = fe_scheduler_wake_interrupt;
+    fe_status status = fe_machine_discover(&fe_kernel_state.entry, &fe_kernel_state.boot, &fe_machine, fe_log_complain);
+    if (status == FE_OK && fe_machine.counter_hz == 0) {
+        fe_error("the machine's clock has no known rate");
+        status = FE_ENOTSUP;
+    }
+    if (status == FE_OK)
+        fe_clock_init(fe_kernel_state.entry.counter, fe_machine.counter_hz);
+    return status;
+}
+
+static fe_status start_cores(void) {
+    unsigned present = fe_machine.core_count;
+    if (fe_machine.cores_present > present)
+        fe_warn("the machine has %u cores; %u are used", fe_machine.cores_present, present);
+    unsigned wanted = (unsigned)fe_env_number("cores", present, 1, FE_CORES_MAX);
+    if (wanted > present)
+        fe_warn("cores=%u: the machine has %u", wanted, present);
+    unsigned running = fe_cores_start(wanted < present ? wanted : present);
+    fe_status status = fe_scheduler_init(running);
+    if (status != FE_OK)
+        return status;
+    fe_main_set_hooks();
+    fe_log_start_events(fe_arch_core());
+    atomic_store_explicit(&fe_kernel_state.cores, running, memory_order_release); /* for reports; pairs with their loads */
+    fe_cores_release();
+    return FE_OK;
+}
+
+static fe_status start_input(void) {
+    fe_console_input_start();
+    return FE_OK;
+}
+
+static void show_machine(void) {
+    const struct fe_kernel_state *state = &fe_kernel_state;
+    struct fe_page_statistics pages;
+    fe_page_statistics(&pages);
+    uint64_t mhz = (fe_machine.counter_hz + 500000) / 1000000;
+    fe_log_boot("ferrite " FE_VERSION " on %s: %s, clock %llu MHz", fe_arch_name, fe_machine.name, (unsigned long long)mhz);
+    fe_log_boot("image: %llu KiB at 0x%llx, entered at level %u", (unsigned long long)((state->entry.image_bytes + 1023) / 1024),
+                (unsigned long long)state->entry.image_base, state->entry.level);
+    fe_log_boot("memory: %llu MiB, %llu MiB of it free", (unsigned long long)((ram_bytes() + MIB / 2) / MIB),
+                (unsigned long long)(pages.free_pages * FE_PAGE_SIZE / MIB));
+    for (unsigned i = 0; i < atomic_load_explicit(&state->cores, memory_order_relaxed); i++)
+        fe_log_boot("core %u: scheduler up (hardware id 0x%x)", i, fe_machine.core_ids[i]);
+    for (size_t i = 0; i < state->file_count; i++)
+        fe_log_boot("file: %s, %zu bytes", state->files[i].name, state->files[i].bytes);
+}
+
+static fe_status announce(void) {
+    show_machine();
+    uint64_t ticks = fe_arch_counter() - fe_kernel_state.entry.counter;
+    fe_log_boot("ferrite: %u cores, %llu MiB, up in %llu us",
+                atomic_load_explicit(&fe_kernel_state.cores, memory_order_relaxed),
+                (unsigned long long)((ram_bytes() + MIB / 2) / MIB),
+                (unsigned long long)(ticks * 1000000 / fe_machine.counter_hz));
+    return FE_OK;
+}
+
+static const struct level {
+    const char *name;
+    fe_status (*run)(void);
+} levels[] = {
+    {"boot data", read_boot_data},   /* what memory there is, what is in it, and the command line */
+    {"settings", read_settings},     /* fe_env; log= and console= hold */
+    {"pages", init_pages},           /* physical pages and the boot core's heap, in the memory that entry code mapped */
+    {"paging", init_paging},         /* final page tables: all memory, W^X, null unmapped; device registers can be mapped */
+    {"traps", init_traps},           /* faults are reported */
+    {"machine", discover_machine},   /* console (waiting log lines appear), interrupt controller, clock, cores, power */
+    {"cores", start_cores},          /* a scheduler on every core; the others run from here on */
+    {"files", fe_files_init},        /* fe_file_find */
+    {"announcement", announce},      /* the first screen */
+    {"input", start_input},          /* fe_console_read; the runner starts to feed input */
+    {"main task", fe_main_spawn},    /* the program runs as soon as this core's scheduler does */
+};
+
+static struct {
+    uint64_t ticks, instructions;
+} spent[FE_ARRAY_LENGTH(levels)];
+
+FE_NORETURN static void refuse(const struct level *level, fe_status status) {
+    /* Too little memory, say, fails before there is a console. Whatever the drivers can do as things are may bring one. */
+    if (fe_machine.console_put == NULL &&
+        fe_machine_discover(&fe_kernel_state.entry, &fe_kernel_state.boot, &fe_machine, fe_log_complain) != FE_OK)
+        fe_log_complain("the machine's devices could not all be found");
+    fe_log_boot("ferrite: boot refused at level '%s': %s", level->name, fe_status_string(status));
+    fe_console_seize();
+    fe_exit_machine(FE_EXIT_BOOT_REFUSED);
+}
+
+static void show_levels(void) {
+    for (size_t i = 0; i < FE_ARRAY_LENGTH(levels); i++)
+        fe_info("level %s: %llu us, %llu instructions", levels[i].name,
+                (unsigned long long)(spent[i].ticks * 1000000 / fe_machine.counter_hz),
+                (unsigned long long)spent[i].instructions);
+}
+
+void fe_kernel_boot(const struct fe_boot_entry *entry) {
+    struct fe_core *core = fe_scheduler_boot_core();
+    fe_log_init_boot_core(core);
+    fe_kernel_state.entry = *entry;
+    for (size_t i = 0; i < FE_ARRAY_LENGTH(levels); i++) {
+        uint64_t ticks = fe_arch_counter(), instructions = fe_arch_instructions();
+        fe_status status = levels[i].run();
+        if (status != FE_OK)
+            refuse(&levels[i], status);
+        spent[i].ticks = fe_arch_counter() - ticks;
+        spent[i].instructions = fe_arch_instructions() - instructions;
+    }
+    if (fe_log_enabled("boot", FE_LOG_INFO))
+        show_levels();
+    fe_scheduler_run();
+}
