@@ -12,8 +12,6 @@
 #include <ferrite/stats.h>
 #include <heap/spinlock.h>
 
-/* How many tasks in a row may come from the LIFO slot before the queue has its turn. */
-#define FE_LIFO_LIMIT 16
 /* Switches between two looks at inbox, timers and heap, as in Go and tokio. */
 #define FE_POLL_INTERVAL 61
 /* Pages that the fault handler may take while the runtime's own code is interrupted. */
@@ -42,9 +40,17 @@ struct fe_scheduler {
     /* Owner's core only. */
     struct fe_tcb *current; /* NULL: scheduler context */
     struct fe_tcb *lifo;    /* made ready by the running task */
-    uint32_t lifo_left;
     uint32_t ticks_left;    /* switches until the next poll */
-    volatile uint32_t attention; /* set by interrupt handlers of this core: poll at the next switch */
+    /* What keeps a switch from its short path, in bytes so that one load sees them all. */
+    volatile union fe_unusual {
+        uint32_t any;
+        struct {
+            uint8_t attention; /* set by interrupt handlers of this core too: poll at the next switch */
+            uint8_t pinned;    /* a pinned task runs, or waits in `lifo` or `pinned` */
+            uint8_t overflow;  /* `overflow` is not empty */
+            uint8_t unused;
+        };
+    } unusual;
     bool several;           /* more than one core runs */
     struct fe_task_list pinned;
     struct fe_task_list overflow; /* what the ring had no room for; refills it */
@@ -62,6 +68,7 @@ struct fe_scheduler {
     fe_atomic_u64 ended;
     uint64_t weak_live;
     struct fe_core_statistics statistics;
+    fe_atomic_pointer leaving; /* the task that yields and is in the ring already, until it is saved */
     fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
 
     /* Timers: owner's core only. */

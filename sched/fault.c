@@ -24,7 +24,7 @@ static uint64_t take_page(struct fe_scheduler *self, bool runtime) {
     }
     if (!self->reserve_count)
         return 0;
-    self->attention = 1; /* to be refilled */
+    self->unusual.attention = 1; /* to be refilled */
     self->reserve_count = self->reserve_count - 1;
     return self->reserve[self->reserve_count];
 }

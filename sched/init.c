@@ -21,7 +21,6 @@ static void initialise(struct fe_scheduler *self, unsigned index, uint32_t hardw
     self->core.index = index;
     self->core.hardware_id = hardware_id;
     self->ticks_left = FE_POLL_INTERVAL;
-    self->lifo_left = FE_LIFO_LIMIT;
     self->pinned.tail = &self->pinned.head;
     self->overflow.tail = &self->overflow.head;
     self->next_id = index;
@@ -88,26 +87,28 @@ fe_status fe_core_statistics(unsigned core, struct fe_core_statistics *statistic
     return FE_OK;
 }
 
-static enum fe_task_state state_of(const struct fe_tcb *tcb, uint64_t joiner) {
-    /* All of these change under our eyes; a listing is a glance. */
-    if (joiner == FE_JOIN_ENDED)
-        return FE_TASK_ENDED;
-    const struct fe_scheduler *scheduler = fe_sched.schedulers[tcb->core];
-    if (scheduler && scheduler->current == tcb)
-        return FE_TASK_RUNNING;
-    return fe_load_relaxed(&tcb->parking) == FE_PARKING_PARKED ? FE_TASK_BLOCKED : FE_TASK_READY;
-}
-
+/* All of this changes under our eyes; a listing is a glance. */
 static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_task_information *entry) {
     *entry = (struct fe_task_information){
         .task = {(struct fe_tcb *)(uintptr_t)tcb, id},
-        .state = state_of(tcb, fe_load_relaxed(&tcb->joiner)),
+        .state = FE_TASK_READY,
         .core = tcb->core,
         .pinned = tcb->home,
         .stack_committed = tcb->stack_pages * FE_PAGE_SIZE,
         .stack_bound = tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class) - tcb->stack_low,
     };
     __builtin_memcpy(entry->name, tcb->name, sizeof entry->name);
+    if (fe_load_relaxed(&tcb->parking) == FE_PARKING_PARKED)
+        entry->state = FE_TASK_BLOCKED;
+    if (fe_load_relaxed(&tcb->joiner) == FE_JOIN_ENDED)
+        entry->state = FE_TASK_ENDED;
+    for (unsigned i = 0; i < fe_sched.cores; i++) {
+        const struct fe_scheduler *scheduler = fe_sched.schedulers[i];
+        if (scheduler && *(struct fe_tcb *const volatile *)&scheduler->current == tcb) {
+            entry->state = FE_TASK_RUNNING;
+            entry->core = i;
+        }
+    }
 }
 
 size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
@@ -118,7 +119,7 @@ size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
             uint64_t physical;
             if (!fe_arch_translate(slot + slot_bytes - FE_PAGE_SIZE, &physical))
                 continue;
-            const struct fe_tcb *tcb = (const struct fe_tcb *)((slot + slot_bytes - sizeof *tcb) & ~(uintptr_t)(FE_CACHE_LINE - 1));
+            const struct fe_tcb *tcb = fe_stack_tcb(slot, class);
             uint64_t id = fe_load_acquire(&tcb->id); /* pairs with the release in fe_task_try_spawn */
             if (!id)
                 continue;

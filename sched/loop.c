@@ -18,7 +18,7 @@
 static void interrupts_wait(struct fe_scheduler *self, fe_nanoseconds deadline) {
     (void)deadline; /* the one-shot timer is armed for it */
     fe_arch_interrupts_disable();
-    if (self->attention || !fe_inbox_empty(&self->inbox)) {
+    if (self->unusual.attention || !fe_inbox_empty(&self->inbox)) {
         fe_arch_interrupts_enable();
         return;
     }
@@ -41,7 +41,7 @@ const struct fe_loop_ops fe_loop_interrupts = {"interrupts", interrupts_wait, in
 /* Basic ----------------------------------------------------------------------------------------------------------- */
 
 static void basic_wait(struct fe_scheduler *self, fe_nanoseconds deadline) {
-    while (!self->attention && fe_inbox_empty(&self->inbox) &&
+    while (!self->unusual.attention && fe_inbox_empty(&self->inbox) &&
            fe_sleep_is_asleep(&fe_sched.sleep, self->core.index) && fe_time_now() < deadline)
         fe_arch_relax();
 }

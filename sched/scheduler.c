@@ -4,19 +4,23 @@
  * Each core has one scheduler, which only that core touches, save its ring (thieves take from the head), its inbox (any
  * core posts) and figures that others read. Ready tasks wait in three places, looked at in this order:
  *
- *   lifo      one task, made ready by the running one: its data is in the cache. At most FE_LIFO_LIMIT in a row.
+ *   lifo      one task, made ready by the running one: its data is in the cache
  *   ring      a bounded FIFO from which idle cores steal half
  *   pinned    a FIFO of tasks that may not be stolen; takes turns with the ring
  *
  * What the ring has no room for waits in `overflow`, which refills it. A task that leaves (yields, blocks, ends) switches
  * straight to the next one; every FE_POLL_INTERVAL switches, or when an interrupt asks for attention, it switches to the
- * scheduler's own context instead, which handles inbox and timers first.
+ * scheduler's own context instead, which handles inbox and timers first, and then prefers the queues to `lifo`, so that two
+ * tasks which keep waking each other cannot starve the rest.
  *
- * The rule that makes migration safe: a task that leaves is published (queued, parked, freed) by its `after` function,
- * which runs on the next context once the switch has saved it whole. Until then nobody else can find it.
+ * The rule that makes migration safe: nobody may resume a task before the switch has saved it whole. A task that blocks or
+ * ends is therefore published (parked, given to its joiner) by its `after` function, which runs on the next context. A
+ * task that yields is put into the ring before the switch, which saves the call, and is named in `leaving` until it is
+ * saved; a thief that finds a name there waits for it to go, some thirty instructions.
  *
- * Rejected: a global run queue (a lock on every switch); a saved flag in each task on which thieves spin (a store and a
- * branch on every switch, and waiting); stealing through messages (an idle core would wait for a busy one).
+ * Rejected: a global run queue (a lock on every switch); a saved flag in each task (a store on every switch, and every
+ * waker would have to wait on it); stealing through messages (an idle core would wait for a busy one); a count of tasks
+ * taken from `lifo` in a row (the poll bounds it already).
  */
 #include "core.h"
 #include "loop.h"
@@ -62,60 +66,92 @@ static inline void announce_work(struct fe_scheduler *self) {
 /* Puts `tcb` at the end of this core's queue. */
 static void queue_last(struct fe_scheduler *self, struct fe_tcb *tcb) {
     if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
+        self->unusual.pinned = 1;
         list_append(&self->pinned, tcb);
         return;
     }
-    if (FE_UNLIKELY(self->overflow.head != NULL) || FE_UNLIKELY(!fe_ring_push(&self->ring, tcb)))
+    if (FE_UNLIKELY(self->overflow.head != NULL) || FE_UNLIKELY(!fe_ring_push(&self->ring, tcb))) {
+        self->unusual.overflow = 1;
         list_append(&self->overflow, tcb);
+    }
     announce_work(self);
 }
 
-static void refill_ring(struct fe_scheduler *self) {
+/* The next task in turn, off the ring or the pinned list, with the ring refilled; NULL: none is ready here. */
+static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
+    struct fe_tcb *tcb = NULL;
+    if (self->ticks_left & 1)
+        tcb = list_take(&self->pinned);
+    if (!tcb)
+        tcb = fe_ring_pop(&self->ring);
     while (self->overflow.head && fe_ring_push(&self->ring, self->overflow.head))
         list_take(&self->overflow);
-}
-
-/* The next task to run, off the queues; NULL: none is ready here. */
-static inline struct fe_tcb *take_next(struct fe_scheduler *self) {
-    struct fe_tcb *tcb = self->lifo;
-    if (tcb) {
-        self->lifo = NULL;
-        if (FE_LIKELY(self->lifo_left-- != 0))
-            return tcb;
-        queue_last(self, tcb);
-    }
-    self->lifo_left = FE_LIFO_LIMIT;
-    if (FE_UNLIKELY(self->pinned.head != NULL) && (self->ticks_left & 1))
-        return list_take(&self->pinned);
-    tcb = fe_ring_pop(&self->ring);
-    if (FE_UNLIKELY(self->overflow.head != NULL)) {
-        refill_ring(self);
-        if (!tcb)
-            tcb = fe_ring_pop(&self->ring);
-    }
-    if (FE_UNLIKELY(tcb == NULL))
+    if (!tcb)
+        tcb = fe_ring_pop(&self->ring);
+    if (!tcb)
         tcb = list_take(&self->pinned);
     return tcb;
+}
+
+static void note_unusual(struct fe_scheduler *self, const struct fe_tcb *next) {
+    self->unusual.overflow = self->overflow.head != NULL;
+    self->unusual.pinned = self->pinned.head || (next && next->home != FE_ANY_CORE) ||
+                           (self->lifo && self->lifo->home != FE_ANY_CORE);
+}
+
+/* The long way to the next task; NULL: the scheduler has to look first. */
+static __attribute__((noinline)) struct fe_tcb *take_unusual(struct fe_scheduler *self) {
+    struct fe_tcb *next = NULL;
+    if (!self->unusual.attention && self->ticks_left != 0) {
+        next = self->lifo;
+        if (next)
+            self->lifo = NULL;
+        else
+            next = take_in_turn(self);
+    }
+    note_unusual(self, next);
+    return next;
+}
+
+/* The next task to run, off the queues; NULL: the scheduler has to look. */
+static inline __attribute__((always_inline)) struct fe_tcb *take_next(struct fe_scheduler *self) {
+    self->ticks_left--;
+    if (FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left == 0))
+        return take_unusual(self);
+    struct fe_tcb *next = self->lifo;
+    if (next)
+        self->lifo = NULL;
+    else
+        next = fe_ring_pop(&self->ring);
+    return next;
 }
 
 static void ready_message(struct fe_message *message) {
     fe_scheduler_ready(FE_CONTAINER_OF(message, struct fe_tcb, inbound));
 }
 
+/* A task that may not simply go to the front here: it is at home elsewhere, or this is an interrupt handler, which may
+ * have interrupted a change to a queue. */
+static __attribute__((noinline)) void ready_elsewhere(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    tcb->inbound.handle = ready_message;
+    fe_scheduler_post(tcb->home == FE_ANY_CORE ? self->core.index : (unsigned)tcb->home, &tcb->inbound);
+}
+
 /* Makes a task that is off all queues, and whose context is saved, ready to run. */
 void fe_scheduler_ready(struct fe_tcb *tcb) {
     struct fe_scheduler *self = fe_scheduler_self();
-    if (FE_UNLIKELY((unsigned)tcb->home != self->core.index && tcb->home != FE_ANY_CORE)) {
-        tcb->inbound.handle = ready_message;
-        fe_scheduler_post((unsigned)tcb->home, &tcb->inbound);
-        return;
-    }
     if (FE_UNLIKELY(self->core.interrupt_depth != 0)) {
-        /* The interrupted code may be in the middle of a queue. */
-        tcb->inbound.handle = ready_message;
-        fe_scheduler_post(self->core.index, &tcb->inbound);
+        ready_elsewhere(self, tcb);
         return;
     }
+    if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
+        if ((unsigned)tcb->home != self->core.index) {
+            ready_elsewhere(self, tcb);
+            return;
+        }
+        self->unusual.pinned = 1;
+    }
+    tcb->core = self->core.index;
     struct fe_tcb *displaced = self->lifo;
     self->lifo = tcb;
     if (displaced)
@@ -124,35 +160,26 @@ void fe_scheduler_ready(struct fe_tcb *tcb) {
 
 /* Switching ------------------------------------------------------------------------------------------------------- */
 
-/* What every resumed context does first: publishes the task that was left, now that it is saved. */
+/*
+ * What every resumed context does first with what the switch passed: publishes the task that was left, now that it is
+ * saved. NULL: it yielded, and is in the ring already, or it was the scheduler.
+ */
 void fe_scheduler_arrive(struct fe_tcb *previous) {
     if (previous)
         previous->after(previous);
-}
-
-static inline void dispatch(struct fe_scheduler *self, struct fe_tcb *tcb) {
-    self->current = tcb;
-    self->statistics.switches++;
-    tcb->core = self->core.index;
+    else
+        fe_store_release(&fe_scheduler_self()->leaving, NULL); /* pairs with wait_until_saved: the context is saved */
 }
 
 /*
- * Leaves the running task `self_task` for the next one, or for the scheduler if there is none or it is due; `after` runs
- * once the task is saved. Returns when the task is resumed, maybe on another core.
+ * Leaves the running task for the next one, or for the scheduler if there is none or it is due; `after` runs once the task
+ * is saved. Returns when the task is resumed, maybe on another core.
  */
 void fe_scheduler_leave(struct fe_scheduler *self, struct fe_tcb *task, void (*after)(struct fe_tcb *task)) {
     task->after = after;
-    const struct fe_arch_context *to = &self->context;
-    struct fe_tcb *next = NULL;
-    if (FE_LIKELY(!self->attention) && FE_LIKELY(--self->ticks_left != 0))
-        next = take_next(self);
-    if (FE_LIKELY(next != NULL)) {
-        dispatch(self, next);
-        to = &next->context;
-    } else {
-        self->current = NULL;
-    }
-    fe_scheduler_arrive(fe_arch_switch(&task->context, to, task));
+    struct fe_tcb *next = take_next(self);
+    self->current = next;
+    fe_scheduler_arrive(fe_arch_switch(&task->context, next ? &next->context : &self->context, task));
 }
 
 static void after_yield(struct fe_tcb *task) {
@@ -162,7 +189,20 @@ static void after_yield(struct fe_tcb *task) {
 void fe_task_yield(void) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_scheduler *self = fe_scheduler_self();
-    fe_scheduler_leave(self, self->current, after_yield);
+    struct fe_tcb *task = self->current;
+    if (FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left == 1) || FE_UNLIKELY(self->lifo != NULL)) {
+        fe_scheduler_leave(self, task, after_yield);
+        return;
+    }
+    /* The head of the ring goes, this task goes to its tail: there is room, and as much to steal as before. */
+    struct fe_tcb *next = fe_ring_pop(&self->ring);
+    if (!next)
+        return;
+    self->ticks_left--;
+    fe_store_relaxed(&self->leaving, task); /* the push releases it: who finds the task sees that it is not saved */
+    fe_ring_push(&self->ring, task);
+    self->current = next;
+    fe_scheduler_arrive(fe_arch_switch(&task->context, &next->context, NULL));
 }
 
 /* Messages -------------------------------------------------------------------------------------------------------- */
@@ -172,7 +212,7 @@ void fe_scheduler_post(unsigned core, struct fe_message *message) {
     struct fe_scheduler *target = fe_sched.schedulers[core];
     bool first = fe_inbox_push(&target->inbox, &message->node);
     if (target == fe_scheduler_self())
-        target->attention = 1;
+        target->unusual.attention = 1;
     else if (first && fe_sleep_wake_core(&fe_sched.sleep, core))
         wake(fe_scheduler_self(), (int)core);
 }
@@ -195,15 +235,12 @@ void fe_event_post(struct fe_event *event) {
         fe_scheduler_post(event->home, &event->message);
 }
 
-static bool drain_inbox(struct fe_scheduler *self) {
-    bool any = false;
+static void drain_inbox(struct fe_scheduler *self) {
     struct fe_inbox_node *node;
     while ((node = fe_inbox_pop(&self->inbox)) != NULL) {
         struct fe_message *message = FE_CONTAINER_OF(node, struct fe_message, node);
         message->handle(message);
-        any = true;
     }
-    return any;
 }
 
 /* The scheduler's own context ------------------------------------------------------------------------------------- */
@@ -231,7 +268,8 @@ static void look_for_termination(struct fe_scheduler *self) {
 }
 
 static void poll(struct fe_scheduler *self) {
-    self->attention = 0;
+    self->unusual.attention = 0;
+    self->statistics.switches += FE_POLL_INTERVAL - self->ticks_left;
     self->ticks_left = FE_POLL_INTERVAL;
     drain_inbox(self);
     fe_timers_poll(self);
@@ -249,6 +287,15 @@ static uint64_t next_random(struct fe_scheduler *self) {
     return self->random = x;
 }
 
+/* A task that was just stolen from `victim` may be leaving it still: waits until it is saved. */
+static void wait_until_saved(struct fe_scheduler *victim) {
+    /* Both pair with the release in fe_scheduler_arrive; and the first, which comes after the steal, sees the store that
+     * precedes the push in fe_task_yield. */
+    void *leaving = fe_load_acquire(&victim->leaving);
+    while (leaving && fe_load_acquire(&victim->leaving) == leaving)
+        fe_arch_relax();
+}
+
 /* Goes round the other cores once, from a random one on. */
 static struct fe_tcb *steal(struct fe_scheduler *self) {
     unsigned start = (unsigned)(next_random(self) % fe_sched.cores);
@@ -260,6 +307,7 @@ static struct fe_tcb *steal(struct fe_scheduler *self) {
         void *first = NULL;
         unsigned count = fe_ring_steal(&victim->ring, &self->ring, &first);
         if (count) {
+            wait_until_saved(victim);
             self->statistics.steals++;
             self->statistics.stolen += count;
             return first;
@@ -290,7 +338,7 @@ static bool sleep(struct fe_scheduler *self) {
     fe_heap_flush();
     fe_sleep_announce(&fe_sched.sleep, self->core.index);
     /* From here on whoever makes work visible either is seen below or sees the announcement. */
-    if (!fe_inbox_empty(&self->inbox) || self->attention || (self->several && work_anywhere()))
+    if (!fe_inbox_empty(&self->inbox) || self->unusual.attention || (self->several && work_anywhere()))
         return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
     look_for_termination(self);
     fe_nanoseconds before = fe_time_now();
@@ -300,26 +348,36 @@ static bool sleep(struct fe_scheduler *self) {
     return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
 }
 
+/* The next task after a poll: the queues go before `lifo`. */
+static struct fe_tcb *take_after_poll(struct fe_scheduler *self) {
+    struct fe_tcb *next = take_in_turn(self);
+    if (!next) {
+        next = self->lifo;
+        self->lifo = NULL;
+    }
+    note_unusual(self, next);
+    return next;
+}
+
 void fe_scheduler_run(void) {
     struct fe_scheduler *self = fe_scheduler_self();
     bool searching = false;
     fe_arch_interrupts_enable();
     for (;;) {
         poll(self);
-        struct fe_tcb *next = take_next(self);
-        if (searching || (!next && self->several)) {
-            if (next) {
-                wake(self, fe_sleep_search_end(&fe_sched.sleep, true));
-            } else {
-                next = search(self, searching);
-            }
-            searching = false;
-        }
+        struct fe_tcb *next = take_after_poll(self);
+        if (next && searching)
+            wake(self, fe_sleep_search_end(&fe_sched.sleep, true));
+        else if (!next && self->several)
+            next = search(self, searching);
+        searching = false;
         if (!next) {
             searching = sleep(self);
             continue;
         }
-        dispatch(self, next);
+        next->core = self->core.index;
+        self->ticks_left--;
+        self->current = next;
         fe_scheduler_arrive(fe_arch_switch(&self->context, &next->context, NULL));
     }
 }
@@ -339,12 +397,12 @@ void fe_scheduler_interrupt_exit(void) {
 void fe_scheduler_timer_interrupt(void) {
     struct fe_scheduler *self = fe_scheduler_self();
     self->armed = FE_FOREVER;
-    self->attention = 1;
+    self->unusual.attention = 1;
 }
 
 void fe_scheduler_wake_interrupt(void) {
     struct fe_scheduler *self = fe_scheduler_self();
     self->statistics.ipis++;
-    self->attention = 1;
+    self->unusual.attention = 1;
     fe_stack_flush_requested(self);
 }

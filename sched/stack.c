@@ -72,7 +72,7 @@ static fe_status make_slot(struct fe_scheduler *self, unsigned class, struct fe_
     fresh->next = end;
     fe_arch_map_page(end - FE_PAGE_SIZE, page);
     account(self, 1);
-    struct fe_tcb *tcb = (struct fe_tcb *)((end - sizeof *tcb) & ~(uintptr_t)(FE_CACHE_LINE - 1));
+    struct fe_tcb *tcb = fe_stack_tcb(slot, class);
     __builtin_memset(tcb, 0, sizeof *tcb);
     tcb->stack_slot = slot;
     tcb->stack_class = class;

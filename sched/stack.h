@@ -17,6 +17,11 @@ static inline uintptr_t fe_stack_arena(unsigned class) {
     return FE_STACKS_BASE + class * FE_STACK_ARENA;
 }
 
+/* The control block of the slot at `slot`. */
+static inline struct fe_tcb *fe_stack_tcb(uintptr_t slot, unsigned class) {
+    return (struct fe_tcb *)((slot + (FE_STACK_SLOT << class) - sizeof(struct fe_tcb)) & ~(uintptr_t)(FE_CACHE_LINE - 1));
+}
+
 /* A cached stack of the default size without ado; NULL: take the long way, fe_stack_take. */
 static inline struct fe_tcb *fe_stack_take_cached(struct fe_scheduler *scheduler, size_t bytes) {
     struct fe_tcb *tcb = scheduler->stacks[0].head;

@@ -287,6 +287,6 @@ void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void
         .rbx = (uint64_t)(uintptr_t)entry,
         .rip = (uint64_t)(uintptr_t)fe_x86_context_begin,
     };
-    context->stack_pointer = frame;
+    context->stack_pointer = &frame->r15; /* the control words lie in the red zone */
 }
 _Static_assert(sizeof(struct switch_frame) == 64, "switch.S has the same layout, and the stack stays aligned");
