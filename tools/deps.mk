@@ -1,3 +1,19 @@
-# What the build needs from the machine. `deps` installs what is missing, or names it.
-.PHONY: deps
+# What the build needs from the machine: each rule installs what is missing of its set, or names it (tools/deps).
+DEPS_RUN := $(if $(filter host,$(ARCH)),,run-$(ARCH))
+
 deps:
+	@tools/deps $(if $(filter host,$(ARCH)),test,build-$(ARCH)) $(if $(filter clang,$(CC)),clang)
+deps-run: deps
+	@tools/deps $(DEPS_RUN)
+deps-test:
+	@tools/deps build-x86_64 build-aarch64 clang run-x86_64 run-aarch64 test model lint
+deps-lint:
+	@tools/deps lint
+deps-debug: deps-run
+	@tools/deps debug
+deps-bench: deps-run
+	@tools/deps bench
+
+run: | deps-run
+
+.PHONY: deps deps-run deps-test deps-lint deps-debug deps-bench

@@ -1,0 +1,77 @@
+# Tests, lint and debugging. `make test` runs everything; the rest are its parts.
+
+HOST_CC       ?= gcc
+HOST_CFLAGS   := -std=gnu11 -O1 -g -Wall -Wextra -Wshadow -Werror
+SUITE         ?=
+TEST          ?=
+MACHINES      ?=
+LONG          ?=
+TESTS_EXTRA   ?=
+
+# The test image --------------------------------------------------------------------------------------------------------
+# Every tests/guest/*.c, the harness, and the suites of TESTS_EXTRA, which are other people's: a warning there is no error.
+HARNESS_SRCS     := $(wildcard tests/harness/*.c)
+TESTS_EXTRA_SRCS := $(abspath $(TESTS_EXTRA))
+TESTS_MISSING    := $(filter-out $(wildcard $(TESTS_EXTRA_SRCS)),$(TESTS_EXTRA_SRCS))
+ifneq ($(TESTS_MISSING),)
+$(error TESTS_EXTRA: no such file: $(TESTS_MISSING))
+endif
+ifneq ($(ARCH),host)
+tests_EXTRA_SRCS := $(HARNESS_SRCS) $(TESTS_EXTRA_SRCS)
+tests_CFLAGS     := -I tests/harness
+$(eval $(call program,tests,tests/guest))
+$(patsubst %,$(OUT)/%.o,$(basename $(TESTS_EXTRA_SRCS))): tests_CFLAGS := -I tests/harness -Wno-error
+# What is linked is part of the image: it changes with TESTS_EXTRA.
+$(shell echo '$(tests_OBJS)' | cmp -s - $(OUT)/.tests-objects || echo '$(tests_OBJS)' > $(OUT)/.tests-objects)
+$(OUT)/tests.elf: $(OUT)/.tests-objects
+
+test-image: $(OUT)/tests.elf $(OUT)/tests.bin
+# All that this ARCH, BUILD and CC can make.
+everything: examples test-image
+endif
+
+# The host's runner of guest tests --------------------------------------------------------------------------------------
+build/host/guest-tests: $(wildcard tests/host/*.c tests/host/*.h) | deps-test
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	@$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lcriterion
+
+# Unit suites and models ------------------------------------------------------------------------------------------------
+-include tests/unit/unit.mk
+unit-programs: $(UNIT_PROGRAMS)
+
+# Running ---------------------------------------------------------------------------------------------------------------
+TEST_ENV = SUITE='$(SUITE)' TEST='$(TEST)' MACHINES='$(MACHINES)' LONG='$(LONG)' TESTS_EXTRA='$(TESTS_EXTRA)' \
+           CMDLINE='$(CMDLINE)' TIMEOUT='$(TIMEOUT)' QEMUFLAGS='$(QEMUFLAGS)' MEM='$(MEM)' SEED='$(SEED)' MAKE='$(MAKE)'
+
+test: | deps-test
+	@$(TEST_ENV) tests/tools/test
+test-guest: | deps-test
+	@$(TEST_ENV) tests/tools/test guest
+test-host: | deps-test
+	@$(TEST_ENV) tests/tools/test host
+test-long: | deps-test
+	@$(TEST_ENV) LONG=1 tests/tools/test
+
+# Lint ------------------------------------------------------------------------------------------------------------------
+lint: compile_commands.json | deps-lint
+	@tests/tools/lint
+
+# For editors and clang-tidy: what make itself knows of each source.
+COMPILE_SRCS := $(sort $(filter %.c,$(KERNEL_SRCS) $(foreach p,$(EXAMPLES) tests,$($(p)_SRCS))))
+compile_commands.json: $(CONFIG) $(COMPILE_SRCS)
+	@tools/compile-commands $(CONFIG) $(filter %.c,$(KERNEL_SRCS)) -- \
+	    $(filter-out $(KERNEL_SRCS),$(COMPILE_SRCS)) > $@.tmp && mv $@.tmp $@
+all run: compile_commands.json
+
+# Debugging -------------------------------------------------------------------------------------------------------------
+debug: all | deps-debug
+	@$(RUN_ENV) tools/debug $(OUT)/$(APP_NAME) $(GDBFLAGS)
+
+# Help ------------------------------------------------------------------------------------------------------------------
+help:
+	@tools/help '$(EXAMPLES)'
+
+compile_commands.json: | deps
+
+.PHONY: unit-programs test-image everything test test-guest test-host test-long lint debug help
