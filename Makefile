@@ -79,7 +79,7 @@ endif
 
 # The kernel's objects as one, its memory functions local so that a program's libc cannot stand in for them.
 $(OUT)/kernel.o: $(KERNEL_OBJS) $(OUT)/libfdt.o
-	$(Q)$(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --localize-symbol=,memcpy memmove memset memcmp strlen) $@.tmp $@ && rm $@.tmp
+	$(Q)$(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --localize-symbol=,memcpy memmove memset memcmp strlen strcmp) $@.tmp $@ && rm $@.tmp
 
 # Programs --------------------------------------------------------------------------------------------------------------
 # APP is an example's name or any folder with C files in it; app.mk may set STACK and EXTRA_SRCS.

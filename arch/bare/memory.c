@@ -16,6 +16,7 @@ void *memmove(void *to, const void *from, size_t bytes);
 void *memset(void *to, int value, size_t bytes);
 int memcmp(const void *left, const void *right, size_t bytes);
 size_t strlen(const char *text);
+int strcmp(const char *left, const char *right);
 
 typedef uint64_t __attribute__((may_alias)) word;
 struct loose {
@@ -137,4 +138,12 @@ size_t strlen(const char *text) {
     while (*at)
         at++;
     return (size_t)(at - text);
+}
+
+int strcmp(const char *left, const char *right) {
+    while (*left && *left == *right) {
+        left++;
+        right++;
+    }
+    return (unsigned char)*left - (unsigned char)*right;
 }

@@ -18,8 +18,8 @@
 #define FLAG_ALIGNMENT (1u << 18)
 
 struct fe_arch_hooks fe_arch_hooks;
-_Static_assert(offsetof(struct fe_arch_hooks, interrupt) == 0, "trap.S calls the first");
-_Static_assert(sizeof(struct fe_trap_frame) == 22 * 8, "trap.S pushes 22 words");
+_Static_assert(offsetof(struct fe_arch_hooks, interrupt) == 0, "trap_entry.S calls the first");
+_Static_assert(sizeof(struct fe_trap_frame) == 22 * 8, "trap_entry.S pushes 22 words");
 
 volatile bool fe_x86_stopping;
 
@@ -54,7 +54,7 @@ static const struct description descriptions[32] = {
     [30] = {"security exception", FE_FAULT_OTHER},
 };
 
-/* Called by trap.S on the stack of the vector's kind, interrupts masked. */
+/* Called by trap_entry.S on the stack of the vector's kind, interrupts masked. */
 void fe_x86_fault(struct fe_trap_frame *frame) {
     unsigned vector = fe_x86_frame_vector(frame);
     if (vector == FE_X86_VECTOR_NMI && fe_x86_stopping)

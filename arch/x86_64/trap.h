@@ -4,7 +4,7 @@
 
 #include "x86.h"
 
-/* As trap.S pushes it, from the lowest address. An interrupt's frame (vector >= 32) has nothing in the first six. */
+/* As trap_entry.S pushes it, from the lowest address. An interrupt's frame (vector >= 32) has nothing in the first six. */
 struct fe_trap_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx;
     uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
@@ -20,7 +20,7 @@ static inline unsigned fe_x86_frame_vector(const struct fe_trap_frame *frame) {
 /* The exception stack of this core that takes faults, to tell a fault inside a fault handler. */
 bool fe_x86_on_fault_stack(uintptr_t stack_pointer);
 
-/* From trap.S. */
+/* From trap_entry.S. */
 void fe_x86_fault(struct fe_trap_frame *frame);
 
 /*
