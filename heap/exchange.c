@@ -46,7 +46,7 @@ static inline void check_context(void) {
 /* The slot was free and its block has been written to: leaves it out of use, and complains. */
 static __attribute__((noinline, cold)) void *spoiled(struct fe_magazine *magazine, void *block, uint8_t *state) {
     fe_slot_set(state, FE_SLOT_RETIRED);
-    magazine->frees++; /* never given out, as far as figures go */
+    magazine->returned++; /* not given out, as far as figures go */
     fe_heap_spoiled(block, fe_span_at(block));
     return NULL;
 }
