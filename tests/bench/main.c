@@ -1,0 +1,44 @@
+/* Runs the benchmarks named on the command line after `--`, in that order. */
+#include "bench.h"
+
+uint64_t bench_main_began;
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} benchmarks[] = {
+    {"switch", bench_switch},       {"yield", bench_yield},         {"spawn_join", bench_spawn_join},
+    {"fib", bench_fib},             {"roundtrip", bench_roundtrip}, {"stream", bench_stream},
+    {"shared4", bench_shared4},     {"handoff", bench_handoff},     {"select8", bench_select8},
+    {"ring503", bench_ring503},     {"skynet", bench_skynet},       {"timer", bench_timer},
+    {"timers", bench_timers},       {"irq_to_task", bench_irq_to_task}, {"malloc64", bench_malloc64},
+    {"malloc4k", bench_malloc4k},   {"malloc_mixed", bench_malloc_mixed}, {"boot", bench_boot},
+    {"idle_task_bytes", bench_idle_task_bytes},
+};
+
+void bench_report(const char *name, uint64_t total, uint64_t count, const char *unit) {
+    fe_print("bench %s %llu %llu %s\n", name, (unsigned long long)total, (unsigned long long)count, unit);
+}
+
+uint64_t bench_read_cost(void) {
+    volatile uint64_t first = fe_arch_instructions();
+    volatile uint64_t second = fe_arch_instructions();
+    return second - first;
+}
+
+int fe_main(int argc, char **argv) {
+    bench_main_began = fe_arch_instructions();
+    if (fe_core_count() != 1)
+        fe_print("bench: %u cores share one clock under -icount; figures hold for one\n", fe_core_count());
+    for (int i = 1; i < argc; i++) {
+        size_t at = 0;
+        while (at < FE_ARRAY_LENGTH(benchmarks) && __builtin_strcmp(benchmarks[at].name, argv[i]) != 0)
+            at++;
+        if (at == FE_ARRAY_LENGTH(benchmarks)) {
+            fe_print("bench: no benchmark is called %s\n", argv[i]);
+            return 2;
+        }
+        benchmarks[at].run();
+    }
+    return 0;
+}
