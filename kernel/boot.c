@@ -14,6 +14,7 @@
 #include "main.h"
 #include "panic.h"
 #include "state.h"
+#include "symbols.h"
 #include "version.h"
 
 #include <drivers/drivers.h>
@@ -126,8 +127,12 @@ static void show_machine(void) {
     fe_page_statistics(&pages);
     uint64_t mhz = (fe_machine.counter_hz + 500000) / 1000000;
     fe_log_boot("ferrite " FE_VERSION " on %s: %s, clock %llu MHz", fe_arch_name, fe_machine.name, (unsigned long long)mhz);
-    fe_log_boot("image: %llu KiB at 0x%llx, entered at level %u", (unsigned long long)((state->entry.image_bytes + 1023) / 1024),
-                (unsigned long long)state->entry.image_base, state->entry.level);
+    char level[32] = "";
+    if (state->entry.level > 0)
+        fe_format(level, sizeof(level), ", entered at EL%u", state->entry.level);
+    fe_log_boot("image: %s, %llu KiB at 0x%llx%s", fe_image_name,
+                (unsigned long long)((state->entry.image_bytes + 1023) / 1024),
+                (unsigned long long)state->entry.image_base, level);
     fe_log_boot("memory: %llu MiB, %llu MiB of it free", (unsigned long long)((ram_bytes() + MIB / 2) / MIB),
                 (unsigned long long)(pages.free_pages * FE_PAGE_SIZE / MIB));
     for (unsigned i = 0; i < atomic_load_explicit(&state->cores, memory_order_relaxed); i++)
@@ -139,8 +144,8 @@ static void show_machine(void) {
 static fe_status announce(void) {
     show_machine();
     uint64_t ticks = fe_arch_counter() - fe_kernel_state.entry.counter;
-    fe_log_boot("ferrite: %u cores, %llu MiB, up in %llu us",
-                atomic_load_explicit(&fe_kernel_state.cores, memory_order_relaxed),
+    unsigned cores = atomic_load_explicit(&fe_kernel_state.cores, memory_order_relaxed); /* this core wrote it */
+    fe_log_boot("ferrite: %u %s, %llu MiB, up in %llu us", cores, cores == 1 ? "core" : "cores",
                 (unsigned long long)((ram_bytes() + MIB / 2) / MIB),
                 (unsigned long long)(ticks * 1000000 / fe_machine.counter_hz));
     return FE_OK;
