@@ -16,7 +16,8 @@
  *   .signal       what the test's own task must end by: SIGSEGV (memory fault, stack overflow), SIGILL, SIGFPE, SIGTRAP,
  *                 SIGBUS (misaligned access, no memory for the stack), SIGABRT (fe_fail, abort(), a plain form's failure).
  *   .disabled     skipped.          .description  printed.
- *   .data         FE_TEST_MAY_LEAK: heap blocks and tasks that are left are no failure.
+ *   .data         FE_TEST_MAY_LEAK: heap blocks and tasks that are left are no failure. FE_TEST_ALONE: runs only if its
+ *                 whole name is given, since it ends the machine (a panic that is meant).
  * A test that ends as it should, and not by a signal, must leave as many heap blocks and tasks as it found.
  *
  * Not offered: theories, redirection of standard streams, wide strings, C++, report hooks, complex numbers, and in
@@ -31,8 +32,9 @@
 extern "C" {
 #endif
 
-extern char fe_test_may_leak[];
+extern char fe_test_may_leak[], fe_test_alone[];
 #define FE_TEST_MAY_LEAK ((void *)fe_test_may_leak)
+#define FE_TEST_ALONE ((void *)fe_test_alone)
 
 /* As <signal.h> of Linux has them; the same text, so that both can be included. */
 #ifndef SIGSEGV

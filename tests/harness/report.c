@@ -10,7 +10,7 @@
 #include <stdarg.h>
 
 struct fe_test_run fe_test_run;
-char fe_test_may_leak[1];
+char fe_test_may_leak[1], fe_test_alone[1];
 
 #define TEXT_MAX 1024
 #define LINE_MAX 256

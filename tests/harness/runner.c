@@ -79,7 +79,21 @@ static bool matches(const char *patterns, const struct fe_test *test) {
     return false;
 }
 
+/* Whether one of the arguments is the test's whole name. */
+static bool named(const struct fe_test *test, int argc, char **argv) {
+    char name[NAME_MAX];
+    fe_format(name, sizeof(name), "%s/%s", test->suite, test->name);
+    for (int i = 1; i < argc; i++) {
+        int order;
+        if (fe_test_strings(argv[i], name, &order) && order == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool chosen(const struct fe_test *test, int argc, char **argv) {
+    if (test->options->data == FE_TEST_ALONE)
+        return named(test, argc, argv);
     const char *setting = fe_env("test");
     bool any = setting != NULL;
     if (setting != NULL && matches(setting, test))
@@ -369,6 +383,8 @@ static bool run_case(const struct test_case *one, struct totals *totals) {
             return false;
         }
     }
+    if (atomic_load_explicit(&fe_test_run.skipped, memory_order_relaxed)) /* the join orders it */
+        return atomic_load_explicit(&fe_test_run.failures, memory_order_relaxed) == 0;
     bool good = judge(one, &result);
     if (good && !aborted && result.outcome == FE_RETURNED)
         good = check_leaks(one, then);

@@ -1,0 +1,55 @@
+/*
+ * What the guest suites share: spawning with a name and a core, and sizes that differ between CI and the long run.
+ *
+ * The suites wait on events (a join, a value in a pipe), never on sleeps. Where a deadline is given it is a hang detector,
+ * or the thing under test.
+ */
+#ifndef FE_TESTS_GUEST_H
+#define FE_TESTS_GUEST_H
+
+#include <criterion/criterion.h>
+#include <ferrite/ferrite.h>
+#include <stdatomic.h>
+
+#define HANG (20 * FE_SECOND)
+
+FE_PIPE_TYPE(numbers, uint64_t);
+
+/* `small` in CI, `large` with long=1 on the command line (make test-long). */
+static inline size_t guest_size(size_t small, size_t large) {
+    return fe_env_flag("long", false) ? large : small;
+}
+
+/* Spawns a task that only `core` may run (FE_ANY_CORE: any). */
+static inline fe_task guest_spawn(fe_task_function function, void *argument, int core) {
+    struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
+    options.core = core;
+    return fe_task_spawn(function, argument, &options);
+}
+
+/* Joins a task that must return; answers what. */
+static inline intptr_t guest_join(fe_task task) {
+    struct fe_task_result result;
+    cr_assert_eq(fe_task_join_until(task, &result, fe_time_now() + HANG), FE_OK, "a task did not end");
+    cr_assert_eq(result.outcome, FE_RETURNED, "%s", result.message);
+    return result.value;
+}
+
+/* Runs function(argument) in a task; answers how it ended. */
+static inline struct fe_task_result guest_result(fe_task_function function, void *argument) {
+    struct fe_task_result result;
+    fe_task task = fe_task_spawn(function, argument, NULL);
+    cr_assert_eq(fe_task_join_until(task, &result, fe_time_now() + HANG), FE_OK, "a task did not end");
+    return result;
+}
+
+/* The last core: another one than the first where there are several. */
+static inline int guest_last_core(void) {
+    return (int)fe_core_count() - 1;
+}
+
+static inline bool guest_is_arch(const char *name) {
+    return __builtin_strcmp(FE_ARCH_NAME, name) == 0;
+}
+
+#endif
