@@ -119,10 +119,12 @@ static inline unsigned fe_ring_steal(struct fe_ring *victim, struct fe_ring *own
 
 /* How many items there are: exact for the owner if nobody steals, else a moment old. Any core. */
 static inline unsigned fe_ring_length(const struct fe_ring *ring) {
-    /* Relaxed: only a number. Head first: read later, it could be ahead of the tail. */
+    /* Relaxed: only a number. The two may be of different moments, either way round. */
     uint64_t head = fe_load_relaxed(&ring->head);
     uint64_t queued = fe_load_relaxed(&ring->tail) - head;
-    return queued <= FE_RING_CAPACITY ? (unsigned)queued : 0;
+    if ((int64_t)queued <= 0)
+        return 0;
+    return queued < FE_RING_CAPACITY ? (unsigned)queued : FE_RING_CAPACITY;
 }
 
 #endif
