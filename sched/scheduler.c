@@ -338,8 +338,12 @@ static bool sleep(struct fe_scheduler *self) {
     fe_heap_flush();
     fe_sleep_announce(&fe_sched.sleep, self->core.index);
     /* From here on whoever makes work visible either is seen below or sees the announcement. */
-    if (!fe_inbox_empty(&self->inbox) || self->unusual.attention || (self->several && work_anywhere()))
+    if (!fe_inbox_empty(&self->inbox) || self->unusual.attention)
         return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
+    if (self->several && work_anywhere()) {
+        fe_sleep_cancel_to_search(&fe_sched.sleep, self->core.index);
+        return true;
+    }
     look_for_termination(self);
     fe_nanoseconds before = fe_time_now();
     self->statistics.sleeps++;

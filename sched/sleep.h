@@ -5,14 +5,14 @@
  *              search_begin              search_end(false), announce
  *     BUSY  ---------------->  SEARCHING  ----------------------->  ASLEEP      asleep     one bit for each core
  *      ^ ^                      |    ^                              |   |       searching  how many search, those on
- *      | +----------------------+    +---- wake_one claimed it -----+   |                  their way out of sleep by
- *      |    search_end(true)                                            |                  wake_one included
+ *      | +----------------------+    +---- cancel_to_search, -------+   |                  their way out of sleep by
+ *      |    search_end(true)               or wake_one chose it         |                  wake_one included
  *      +----------------- cancel, or another interrupt -----------------+
  *
  * The idle core: searches if fe_sleep_search_begin lets it; finds nothing and ends the search; masks interrupts;
  * fe_sleep_announce; looks once more at *every* source (each ring, its inbox, the injection list, timers); and only
- * then waits for an interrupt. It calls fe_sleep_cancel whether it found something or was interrupted, and if that is
- * true it is searching again.
+ * then waits for an interrupt. Whether it found something or was interrupted it calls fe_sleep_cancel, or, if it found
+ * work to steal, fe_sleep_cancel_to_search; the first may say that it is searching again, and after the second it is.
  * Who makes work: makes it visible, then calls fe_sleep_wake_one and interrupts the core that it names. Who pushes to
  * an inbox and was told that it may have been empty calls fe_sleep_wake_core.
  *
@@ -110,12 +110,19 @@ static inline void fe_sleep_announce(struct fe_sleep *sleep, unsigned core) {
     fe_fence_seq_cst();
 }
 
-/* The calling core no longer sleeps: it found something, or was interrupted. True if fe_sleep_wake_one had chosen it:
- * it is searching now (fe_sleep_search_end is due), and an interrupt is on its way or was taken. */
+/* The calling core no longer sleeps: it has something to do, or was interrupted. True if fe_sleep_wake_one had chosen
+ * it: it is searching now (fe_sleep_search_end is due), and an interrupt is on its way or was taken. */
 static inline bool fe_sleep_cancel(struct fe_sleep *sleep, unsigned core) {
     uint64_t bit = (uint64_t)1 << core;
     /* Relaxed: only one of us and a waker gets the bit. */
     return (fe_fetch_and_relaxed(&sleep->asleep, ~bit) & bit) == 0;
+}
+
+/* The same for a core whose second look found work to steal: it is searching in every case, however many do. (Refused
+ * by a count that a waker holds for it, it could announce and cancel in step with that waker for ever.) */
+static inline void fe_sleep_cancel_to_search(struct fe_sleep *sleep, unsigned core) {
+    if (!fe_sleep_cancel(sleep, core))
+        (void)fe_fetch_add_relaxed(&sleep->searching, 1);
 }
 
 /* Whether the calling core's announcement still stands. For loops that wait by looking. */

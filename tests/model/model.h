@@ -2,8 +2,8 @@
  * What the models share: a table of cases and a main program. Each model file is one program; each case in it is a
  * Relacy test suite. C++98, since Relacy is.
  *
- *   build/model/NAME                      runs every case, prints TAP; a failure comes with the execution that showed it
- *   build/model/NAME --long               likewise, with the number of executions of the long run
+ *   build/model/NAME                      runs every case, prints TAP; a failure comes with the execution that showed
+ *   it build/model/NAME --long               likewise, with the number of executions of the long run
  *   build/model/NAME --list               prints the cases' names
  *   build/model/NAME --weaken FILE LINE OP FROM TO
  *       runs with that one access weakened, up to the first case that fails; prints a line "caught: ...", "survived" or
@@ -18,20 +18,26 @@
 
 #include <arch/atomic.h>
 
+struct fe_model_search {
+    rl::scheduler_type_e kind;
+    unsigned extent; /* random: executions; bound: preemptions of each thread */
+};
+/* So many executions, drawn with the execution's number as the seed, so that each run is the same. */
+#define FE_MODEL_RANDOM(executions) \
+    { rl::random_scheduler_type, executions }
+/* Every execution in which no thread is preempted more often, where loads see the newest value or the one before. It
+ * finds what needs one thread to run alone for long, which a random search hardly ever does. */
+#define FE_MODEL_BOUND(preemptions) \
+    { rl::fair_context_bound_scheduler_type, preemptions }
+/* Every execution, where loads see the newest value or the one before. */
+#define FE_MODEL_FULL \
+    { rl::fair_full_search_scheduler_type, 0 }
+
 struct fe_model_case {
     const char *name;
     bool (*run)(rl::test_params &parameters);
-    rl::scheduler_type_e search;
-    unsigned executions;      /* for a random search; a full one ends by itself */
-    unsigned long_executions; /* the same in the long run */
+    fe_model_search usual, long_run;
 };
-
-/* Random search: so many executions, drawn with the execution's number as the seed, so that each run is the same. */
-#define FE_MODEL_RANDOM(suite, name, executions, long_executions) \
-    { name, &rl::simulate<suite>, rl::random_scheduler_type, executions, long_executions }
-/* Every interleaving, with loads that see the newest value or the one before. */
-#define FE_MODEL_FULL(suite, name) \
-    { name, &rl::simulate<suite>, rl::fair_full_search_scheduler_type, 0, 0 }
 
 struct fe_model_outcome {
     bool passed;
@@ -45,10 +51,10 @@ static fe_model_outcome fe_model_run(const fe_model_case &which, bool long_run) 
     rl::test_params parameters;
     parameters.output_stream = &output;
     parameters.progress_stream = &progress;
-    parameters.search_type = which.search;
-    parameters.iteration_count = long_run ? which.long_executions : which.executions;
-    if (which.search != rl::random_scheduler_type)
-        parameters.iteration_count = 0xffffffffu;
+    const fe_model_search &search = long_run ? which.long_run : which.usual;
+    parameters.search_type = search.kind;
+    parameters.context_bound = search.extent;
+    parameters.iteration_count = search.kind == rl::random_scheduler_type ? search.extent : 0; /* the others end */
     fe_model_outcome outcome;
     outcome.passed = which.run(parameters);
     outcome.verdict = rl::test_result_str(parameters.test_result);
@@ -101,8 +107,12 @@ static int fe_model_main(int argc, char **argv, const fe_model_case *cases, int 
             continue;
         }
         fe_model_outcome outcome = fe_model_run(cases[i], long_run);
-        std::printf("%s %d - %s (%lu executions%s)\n", outcome.passed ? "ok" : "not ok", i + 1, cases[i].name,
-                    outcome.executions, cases[i].search == rl::random_scheduler_type ? "" : ", all there are");
+        const fe_model_search &search = long_run ? cases[i].long_run : cases[i].usual;
+        std::printf("%s %d - %s (%lu executions", outcome.passed ? "ok" : "not ok", i + 1, cases[i].name,
+                    outcome.executions);
+        if (search.kind == rl::fair_context_bound_scheduler_type)
+            std::printf(", all with %u preemptions a thread", search.extent);
+        std::puts(search.kind == rl::fair_full_search_scheduler_type ? ", all there are)" : ")");
         if (!outcome.passed) {
             rl::istringstream lines(outcome.history);
             for (rl::string line; std::getline(lines, line);)

@@ -128,8 +128,11 @@ struct chain_of_thieves : rl::test_suite<chain_of_thieves, 3> {
 };
 
 static const fe_model_case cases[] = {
-    FE_MODEL_FULL(both_take, "ring: owner and thief take each item once"),
-    FE_MODEL_RANDOM(owner_and_thieves, "ring: slots come round under two thieves", 100000, 5000000),
-    FE_MODEL_RANDOM(chain_of_thieves, "ring: what was stolen is stolen again", 100000, 5000000),
+    {"ring: owner and thief take each item once",
+     &rl::simulate<both_take>, FE_MODEL_FULL, FE_MODEL_FULL},
+    {"ring: slots come round under two thieves",
+     &rl::simulate<owner_and_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"ring: what was stolen is stolen again",
+     &rl::simulate<chain_of_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)
