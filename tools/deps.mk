@@ -7,6 +7,8 @@ deps-run: deps
 	@tools/deps $(DEPS_RUN)
 deps-test:
 	@tools/deps build-x86_64 build-aarch64 clang run-x86_64 run-aarch64 test model lint
+deps-model:
+	@tools/deps model
 deps-lint:
 	@tools/deps lint
 deps-debug: deps-run
@@ -16,4 +18,4 @@ deps-bench: deps-run
 
 run: | deps-run
 
-.PHONY: deps deps-run deps-test deps-lint deps-debug deps-bench
+.PHONY: deps deps-run deps-test deps-model deps-lint deps-debug deps-bench

@@ -1,0 +1,28 @@
+# Model checks of the lock-free headers: each tests/model/*.cpp is a program under Relacy (see README.md there).
+#
+#   make test-model       every model, then every memory order weakened; a minute or two; TAP
+#   make test-model-long  the models with many more executions
+#
+# A model is compiled once and weakened as it runs, so a changed header costs one compilation a model.
+
+MODEL_OUT      := build/model
+MODELS         := $(sort $(basename $(notdir $(wildcard tests/model/*.cpp))))
+MODEL_PROGRAMS := $(MODELS:%=$(MODEL_OUT)/%)
+# Relacy is C++98 and full of what later compilers warn of.
+MODEL_CXX      := g++ -std=gnu++98 -w -O2 -DFE_MODEL -I include -I .
+
+$(MODEL_OUT)/%: tests/model/%.cpp tests/model/model.mk | deps-model
+	@mkdir -p $(@D)
+	@echo "  CXX $@"
+	@$(MODEL_CXX) -MMD -MP -MF $@.d -o $@ $<
+
+models: $(MODEL_PROGRAMS)
+
+test-model: $(MODEL_PROGRAMS)
+	@tests/model/run $(MODEL_OUT) $(MODELS)
+test-model-long: $(MODEL_PROGRAMS)
+	@tests/model/run --long $(MODEL_OUT) $(MODELS)
+
+-include $(wildcard $(MODEL_OUT)/*.d)
+
+.PHONY: models test-model test-model-long
