@@ -29,8 +29,11 @@ struct fe_machine {
     unsigned core_count;             /* usable */
     unsigned cores_present;          /* found, more than core_count if there are more than FE_CORES_MAX */
 
-    /* Clock: fe_arch_counter advances at counter_hz. */
+    /* Clock: fe_arch_counter advances at counter_hz. Where that was measured in a hurry, counter_hz_refined answers with a
+     * better figure, measured over the time since boot without waiting for anything (call it once or seldom, and within five
+     * minutes; it is good for a part in a million after a second). NULL where counter_hz is exact. */
     uint64_t counter_hz;
+    uint64_t (*counter_hz_refined)(void);
 
     /* One-shot timer of the calling core: interrupts as soon as fe_arch_counter reaches `counter` (at once if it has).
      * Called with interrupts masked or enabled. */

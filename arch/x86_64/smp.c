@@ -58,6 +58,7 @@ uint64_t fe_arch_core_prepare(void *stack_top, void (*entry)(void *), void *argu
     put32(page, gdt, base + offset);
     __builtin_memcpy(&offset, page + far, 4);
     put32(page, far, base + offset);
+    put32(page, FE_X86_TRAMPOLINE_REACHED, 0);
     put32(page, FE_X86_TRAMPOLINE_ROOT, (uint32_t)image_physical(fe_x86_boot_root));
     put64(page, FE_X86_TRAMPOLINE_FINAL_ROOT, fe_port_root());
     put64(page, FE_X86_TRAMPOLINE_STACK, (uint64_t)(uintptr_t)stack_top);
@@ -66,4 +67,8 @@ uint64_t fe_arch_core_prepare(void *stack_top, void (*entry)(void *), void *argu
     put64(page, FE_X86_TRAMPOLINE_HIGH, (uint64_t)(uintptr_t)fe_x86_core_begin);
     fe_arch_device_barrier(); /* all of it is in memory before the start-up IPI */
     return trampoline_page;
+}
+
+bool fe_x86_trampoline_reached(void) {
+    return *(const volatile uint32_t *)((const uint8_t *)fe_direct(trampoline_page) + FE_X86_TRAMPOLINE_REACHED) != 0;
 }

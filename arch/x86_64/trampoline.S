@@ -2,8 +2,8 @@
  * The first instructions of a secondary core: copied to a page below 1 MiB, where a start-up IPI makes it begin in real mode,
  * and from there straight to long mode.
  *
- * The page holds code and, behind it, what fe_arch_core_prepare fills in (smp.h). It is only ever read here: by the time that
- * paging is on, it is mapped read-only and executable, under tables that have nothing else in the low half.
+ * The page holds code and, behind it, what fe_arch_core_prepare fills in (smp.h). Once paging is on it is only read: it is
+ * mapped read-only and executable, under tables that have nothing else in the low half.
  */
 #include "entry.h"
 #include "smp.h"
@@ -19,6 +19,7 @@ fe_x86_trampoline:
     cld
     movw %cs, %ax
     movw %ax, %ds
+    movl $1, FE_X86_TRAMPOLINE_REACHED
     lgdtl HERE(trampoline_gdt_register)
     movl $FE_X86_CR4_PAE, %eax
     movl %eax, %cr4

@@ -74,6 +74,9 @@ static inline void fe_x86_out32(uint16_t port, uint32_t value) {
  */
 void fe_x86_trampoline_set(uint64_t page);
 
+/* Whether the core that fe_arch_core_prepare was last called for has begun to run. */
+bool fe_x86_trampoline_reached(void);
+
 /* Set before the other cores are sent an NMI to stop them; they then halt instead of reporting a fault. */
 extern volatile bool fe_x86_stopping;
 

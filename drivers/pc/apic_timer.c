@@ -1,0 +1,88 @@
+/*
+ * The one-shot timer in each core's local APIC.
+ *
+ * Where the CPU has it, the timer compares with the counter itself (TSC deadline). Otherwise it counts down from a number
+ * of ticks, made of counter ticks by one multiplication. That count has 32 bits and the rates are measured, so it may end
+ * before its time; then the interrupt finds that the target has not been reached and counts down the rest. So the hook is
+ * never called too early, and deadlines further off than 2^32 ticks work.
+ *
+ * Each core's target is written by that core alone. An interrupt between the two steps of arming sees the new target, and at
+ * worst arms for it a moment before we do.
+ */
+#include "pc.h"
+
+#define MSR_TSC_DEADLINE 0x6e0
+#define VECTOR_TIMER 0x320
+#define VECTOR_MASKED (1u << 16)
+#define MODE_DEADLINE (2u << 17)
+#define INITIAL_COUNT 0x380
+#define CURRENT_COUNT 0x390
+#define DIVIDE 0x3e0
+#define DIVIDE_BY_1 0xb
+
+struct target {
+    uint64_t counter; /* FE_FOREVER: not armed */
+} __attribute__((aligned(FE_CACHE_LINE)));
+
+static struct target targets[FE_CORES_MAX];
+static uint64_t ratio; /* timer ticks per counter tick, times 2^32 */
+
+static bool deadline_mode(void) {
+    return fe_x86_features.tsc_deadline;
+}
+
+void fe_apic_timer_free_run(void) {
+    fe_apic_write(DIVIDE, DIVIDE_BY_1);
+    fe_apic_write(VECTOR_TIMER, VECTOR_MASKED);
+    fe_apic_write(INITIAL_COUNT, UINT32_MAX);
+}
+
+uint32_t fe_apic_timer_elapsed(void) {
+    return UINT32_MAX - fe_apic_read(CURRENT_COUNT);
+}
+
+void fe_apic_timer_rate(uint64_t ticks, uint64_t counter) {
+    while (ticks > UINT32_MAX) {
+        ticks >>= 1;
+        counter >>= 1;
+    }
+    ratio = counter ? (ticks << 32) / counter : 0;
+}
+
+void fe_apic_timer_init_core(void) {
+    targets[fe_arch_core()->index].counter = FE_FOREVER;
+    fe_apic_write(DIVIDE, DIVIDE_BY_1);
+    fe_apic_write(INITIAL_COUNT, 0);
+    fe_apic_write(VECTOR_TIMER, (deadline_mode() ? MODE_DEADLINE : 0) | FE_X86_VECTOR_TIMER);
+    if (deadline_mode())
+        fe_arch_device_barrier(); /* the mode is set before the first deadline is (SDM, TSC-deadline mode) */
+}
+
+static void count_down(uint64_t from, uint64_t to) {
+    uint64_t ticks = to > from ? (uint64_t)(((unsigned __int128)(to - from) * ratio) >> 32) + 1 : 1;
+    fe_apic_write(INITIAL_COUNT, ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
+}
+
+void fe_apic_timer_arm(uint64_t counter) {
+    targets[fe_arch_core()->index].counter = counter;
+    if (deadline_mode())
+        fe_x86_msr_write(MSR_TSC_DEADLINE, counter ? counter : 1); /* 0 would disarm it */
+    else
+        count_down(fe_arch_counter(), counter);
+}
+
+void fe_apic_timer_stop(void) {
+    targets[fe_arch_core()->index].counter = FE_FOREVER;
+    if (deadline_mode())
+        fe_x86_msr_write(MSR_TSC_DEADLINE, 0);
+    else
+        fe_apic_write(INITIAL_COUNT, 0);
+}
+
+void fe_apic_timer_interrupt(void) {
+    uint64_t target = targets[fe_arch_core()->index].counter, now = fe_arch_counter();
+    if (now >= target)
+        fe_machine_hooks.timer();
+    else if (target != FE_FOREVER) /* else stopped just as it fired */
+        fe_apic_timer_arm(target);
+}

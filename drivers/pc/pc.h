@@ -1,0 +1,66 @@
+/* What the files of drivers/pc use of each other. */
+#ifndef FERRITE_DRIVERS_PC_PC_H
+#define FERRITE_DRIVERS_PC_PC_H
+
+#include "acpi.h"
+
+#include <arch/x86_64/x86.h>
+
+typedef void (*fe_complain)(const char *format, ...);
+
+/* Local APIC (apic.c) ------------------------------------------------------------------------------------------------ */
+
+/* Finds the boot core's APIC and chooses between its two faces. `id_limit`: the greatest APIC id of any core. */
+FE_MUST_CHECK fe_status fe_apic_init(uint32_t id_limit, fe_complain complain);
+void fe_apic_init_core(void);
+uint32_t fe_apic_id(void);
+void fe_apic_end_of_interrupt(void);
+void fe_apic_wake(unsigned core);
+void fe_apic_stop_others(void);
+fe_status fe_apic_core_start(unsigned core, uint64_t entry);
+
+/* Its timer (apic_timer.c). For the clock: starts it counting down from `count`, at the rate it has afterwards; how far it is. */
+void fe_apic_timer_free_run(void);
+uint32_t fe_apic_timer_elapsed(void);
+/* The timer makes `ticks` ticks while the counter makes `counter` of them. */
+void fe_apic_timer_rate(uint64_t ticks, uint64_t counter);
+void fe_apic_timer_init_core(void);
+void fe_apic_timer_interrupt(void);
+void fe_apic_timer_arm(uint64_t counter);
+void fe_apic_timer_stop(void);
+
+/* Registers by their offset in the memory-mapped page; in x2APIC mode they are MSRs. */
+uint32_t fe_apic_read(uint32_t offset);
+void fe_apic_write(uint32_t offset, uint32_t value);
+
+/* IOAPICs (ioapic.c) -------------------------------------------------------------------------------------------------- */
+
+void fe_ioapic_init(const struct fe_acpi *acpi, fe_complain complain);
+fe_status fe_ioapic_enable(unsigned line, unsigned core);
+void fe_ioapic_disable(unsigned line);
+/* A device vector was taken. */
+void fe_ioapic_interrupt(unsigned vector);
+
+/* Clock (clock.c) ----------------------------------------------------------------------------------------------------- */
+
+/* Sets machine->counter_hz and the APIC timer's rate. */
+FE_MUST_CHECK fe_status fe_pc_clock_init(const struct fe_acpi *acpi, struct fe_machine *machine, fe_complain complain);
+/* Spins. After fe_pc_clock_init. */
+void fe_pc_delay(fe_nanoseconds length);
+
+/* Serial line (uart16550.c) ------------------------------------------------------------------------------------------- */
+
+/* Looks for a UART; false: there is none. */
+bool fe_uart_init(void);
+void fe_uart_put(const char *text, size_t bytes);
+/* Which ISA interrupt it has. */
+unsigned fe_uart_isa_line(void);
+/* Starts input by interrupt `line`. */
+fe_status fe_uart_start(unsigned line);
+
+/* Power (power.c) ----------------------------------------------------------------------------------------------------- */
+
+void fe_power_init(const struct fe_acpi *acpi, fe_complain complain);
+FE_NORETURN void fe_power_off(int status);
+
+#endif
