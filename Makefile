@@ -78,7 +78,7 @@ Q = @echo "  $(if $(filter %.o,$@),CC,MAKE) $@";
 endif
 
 # The kernel's objects as one, its memory functions local so that a program's libc cannot stand in for them.
-$(OUT)/kernel.o: $(KERNEL_OBJS) $(OUT)/libfdt.o
+$(OUT)/kernel.o: $(KERNEL_OBJS) $(if $(filter drivers/arm,$(DRIVERS)),$(OUT)/libfdt.o)
 	$(Q)$(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --localize-symbol=,memcpy memmove memset memcmp strlen strcmp) $@.tmp $@ && rm $@.tmp
 
 # Programs --------------------------------------------------------------------------------------------------------------

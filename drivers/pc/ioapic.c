@@ -78,6 +78,7 @@ static const struct ioapic *ioapic_of(unsigned line) {
 }
 
 void fe_ioapic_init(const struct fe_acpi *acpi, fe_complain complain) {
+    ioapic_count = 0; /* a boot that fails early looks for its devices twice */
     for (unsigned v = 0; v < 256; v++)
         line_of_vector[v] = NO_LINE;
     __builtin_memcpy(isa_lines, acpi->isa, sizeof(isa_lines));
