@@ -36,8 +36,10 @@ static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics
         sum->frees += READ(gather->blocks);
         live_bytes -= READ(gather->bytes);
     }
+    if ((int64_t)live_bytes < 0) /* a free seen before the allocation that it undoes */
+        live_bytes = 0;
     sum->live_bytes += live_bytes;
-    sum->cached_bytes += slab_bytes - live_bytes;
+    sum->cached_bytes += slab_bytes > live_bytes ? slab_bytes - live_bytes : 0;
 }
 
 static void add_large(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
@@ -53,6 +55,8 @@ static void add_large(const struct fe_heap_core *heap, struct fe_heap_statistics
         sum->frees += READ(gather->large_blocks);
         bytes -= READ(gather->large_bytes);
     }
+    if ((int64_t)bytes < 0) /* as above */
+        bytes = 0;
     sum->live_bytes += bytes;
     sum->pages += bytes / FE_PAGE_SIZE;
 }
@@ -68,7 +72,7 @@ void fe_heap_statistics(int core, struct fe_heap_statistics *statistics) {
     }
     if (core == FE_ANY_CORE)
         sum.pages += READ(fe_heap_grants.metadata_pages) + fe_heap_map.pages;
-    sum.live_blocks = sum.allocations - sum.frees;
+    sum.live_blocks = sum.allocations > sum.frees ? sum.allocations - sum.frees : 0;
     *statistics = sum;
 }
 
@@ -79,7 +83,8 @@ static size_t leaks_of_slab(const struct fe_span *slab, void (*report)(const str
         if (fe_slot_state(&slab->state[slot]) != FE_SLOT_LIVE)
             continue;
         found++;
-        struct fe_heap_leak leak = {(void *)(slab->base + (uintptr_t)slot * slab->size), slab->size, slab->core, NULL};
+        struct fe_heap_leak leak = {(void *)(slab->base + (uintptr_t)slot * slab->size), slab->size, slab->core,
+                                    fe_site_of(slab, slot)};
         if (report != NULL)
             report(&leak, argument);
     }
@@ -98,7 +103,7 @@ size_t fe_heap_leaks(void (*report)(const struct fe_heap_leak *leak, void *argum
         }
     }
     for (const struct fe_span *span = fe_heap_grants.large; span != NULL; span = span->next) {
-        struct fe_heap_leak leak = {(void *)span->base, span->bytes, span->core, NULL};
+        struct fe_heap_leak leak = {(void *)span->base, span->bytes, span->core, fe_site_of(span, 0)};
         found++;
         if (report != NULL)
             report(&leak, argument);

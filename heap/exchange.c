@@ -19,6 +19,7 @@
 
 #include <ferrite/panic.h>
 
+#define CALLER __builtin_return_address(0)
 #define ALIGNMENT_MOST ((size_t)2 << 20)
 
 /* The offset in struct fe_heap_core of the magazine for sizes of 16 * (n - 1) + 1 .. 16 * n bytes. */
@@ -39,7 +40,7 @@ static inline struct fe_magazine *magazine_at(struct fe_heap_core *heap, size_t 
 static inline void check_context(void) {
 #ifdef FE_CHECKED
     if (fe_arch_core()->interrupt_depth != 0)
-        fe_panic("the exchange heap was called in an interrupt handler, by %p", __builtin_return_address(0));
+        fe_panic("the exchange heap was called in an interrupt handler, by %p", CALLER);
 #endif
 }
 
@@ -113,11 +114,11 @@ static inline __attribute__((always_inline)) void *allocate(size_t bytes, const 
 }
 
 void *fe_heap_alloc(size_t bytes) {
-    return allocate(bytes, "fe_heap_alloc");
+    return fe_site_note(allocate(bytes, "fe_heap_alloc"), CALLER);
 }
 
 void *fe_heap_try_alloc(size_t bytes) {
-    return allocate(bytes, NULL);
+    return fe_site_note(allocate(bytes, NULL), CALLER);
 }
 
 static void *allocate_zeroed(size_t count, size_t bytes, const char *function) {
@@ -131,11 +132,11 @@ static void *allocate_zeroed(size_t count, size_t bytes, const char *function) {
 }
 
 void *fe_heap_alloc_zeroed(size_t count, size_t bytes) {
-    return allocate_zeroed(count, bytes, "fe_heap_alloc_zeroed");
+    return fe_site_note(allocate_zeroed(count, bytes, "fe_heap_alloc_zeroed"), CALLER);
 }
 
 void *fe_heap_try_alloc_zeroed(size_t count, size_t bytes) {
-    return allocate_zeroed(count, bytes, NULL);
+    return fe_site_note(allocate_zeroed(count, bytes, NULL), CALLER);
 }
 
 /* Slots of a class are aligned to the largest power of two that divides its size, since slabs are aligned to theirs. */
@@ -158,11 +159,11 @@ static void *allocate_aligned(size_t alignment, size_t bytes, const char *functi
 }
 
 void *fe_heap_alloc_aligned(size_t alignment, size_t bytes) {
-    return allocate_aligned(alignment, bytes, "fe_heap_alloc_aligned");
+    return fe_site_note(allocate_aligned(alignment, bytes, "fe_heap_alloc_aligned"), CALLER);
 }
 
 void *fe_heap_try_alloc_aligned(size_t alignment, size_t bytes) {
-    return allocate_aligned(alignment, bytes, NULL);
+    return fe_site_note(allocate_aligned(alignment, bytes, NULL), CALLER);
 }
 
 /* A full magazine: half of it goes home. */
@@ -239,9 +240,9 @@ static void *reallocate(void *block, size_t bytes, const char *function) {
 }
 
 void *fe_heap_realloc(void *block, size_t bytes) {
-    return reallocate(block, bytes, "fe_heap_realloc");
+    return fe_site_note(reallocate(block, bytes, "fe_heap_realloc"), CALLER);
 }
 
 void *fe_heap_try_realloc(void *block, size_t bytes) {
-    return reallocate(block, bytes, NULL);
+    return fe_site_note(reallocate(block, bytes, NULL), CALLER);
 }

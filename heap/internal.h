@@ -21,6 +21,30 @@ extern struct fe_heap_grants fe_heap_grants;
 void *fe_metadata_alloc(size_t bytes);
 void fe_metadata_free(void *metadata);
 
+/* site.c: in a checked build, where each live block was allocated, for the leak report. */
+#ifdef FE_CHECKED
+FE_MUST_CHECK bool fe_site_prepare(struct fe_span *span); /* under fe_heap_grants.lock; false: no memory */
+void fe_site_release(struct fe_span *span);               /* likewise */
+void *fe_site_note(void *block, const void *site);        /* block may be NULL; returns it */
+const void *fe_site_of(const struct fe_span *span, uint32_t slot);
+#else
+static inline bool fe_site_prepare(struct fe_span *span) {
+    (void)span;
+    return true;
+}
+static inline void fe_site_release(struct fe_span *span) {
+    (void)span;
+}
+static inline void *fe_site_note(void *block, const void *site) {
+    (void)site;
+    return block;
+}
+static inline const void *fe_site_of(const struct fe_span *span, uint32_t slot) {
+    (void)span, (void)slot;
+    return NULL;
+}
+#endif
+
 /* slab.c; all on the owner's core. */
 /* Brings slots of its class to an empty magazine; false when there is no memory. */
 bool fe_slab_refill(struct fe_heap_core *heap, struct fe_magazine *magazine);

@@ -65,7 +65,10 @@ static struct fe_span *grant(struct fe_heap_core *heap, unsigned class) {
     uint64_t pages = slab != NULL ? fe_page_alloc(order) : 0;
     if (pages != 0) {
         describe(slab, heap, class, (uintptr_t)fe_direct(pages));
-        if (fe_span_publish(slab->base, slab->bytes, slab) != FE_OK) {
+        bool sites = fe_site_prepare(slab);
+        if (!sites || fe_span_publish(slab->base, slab->bytes, slab) != FE_OK) {
+            if (sites)
+                fe_site_release(slab);
             fe_page_free(pages, order);
             pages = 0;
         }
@@ -90,6 +93,7 @@ static void release(struct fe_heap_core *heap, struct fe_span *slab) {
     fe_spinlock_acquire(&fe_heap_grants.lock);
     if (fe_span_publish(slab->base, slab->bytes, &fe_span_freed) == FE_OK)
         fe_page_free(fe_direct_physical((void *)slab->base), order);
+    fe_site_release(slab);
     fe_metadata_free(slab);
     fe_spinlock_release(&fe_heap_grants.lock);
 }

@@ -47,6 +47,10 @@ struct fe_span {
     uint32_t carved; /* slots from here on have never been out */
     struct fe_span *next, *previous;
     uint64_t *returned; /* slabs: bit per slot: below `carved`, and in the slab */
+#ifdef FE_CHECKED
+    const void **site; /* slabs: where each slot was allocated; large: site_of_large */
+    const void *site_of_large;
+#endif
 
     uint8_t state[]; /* a slot's, or a large block's; a tail that is no slot is FREE for ever */
 };
