@@ -81,13 +81,13 @@ static inline void operation(struct mixed *mixed, enum work work) {
     *slot = block;
 }
 
-#define MIXED_RUN(name, work)                                                                                            \
-    static __attribute__((noinline)) uint64_t name(struct mixed *mixed) {                                                \
-        mixed->random = 42;                                                                                              \
-        uint64_t began = fe_arch_instructions();                                                                         \
-        for (uint64_t i = 0; i < OPERATIONS; i++)                                                                        \
-            operation(mixed, (work));                                                                                    \
-        return fe_arch_instructions() - began;                                                                           \
+#define MIXED_RUN(name, work)                                                                                          \
+    static __attribute__((noinline)) uint64_t name(struct mixed *mixed) {                                              \
+        mixed->random = 42;                                                                                            \
+        uint64_t began = fe_arch_instructions();                                                                       \
+        for (uint64_t i = 0; i < OPERATIONS; i++)                                                                      \
+            operation(mixed, (work));                                                                                  \
+        return fe_arch_instructions() - began;                                                                         \
     }
 MIXED_RUN(mixed_timed, TIMED)
 MIXED_RUN(mixed_plain, PLAIN)

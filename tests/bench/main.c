@@ -7,12 +7,24 @@ static const struct {
     const char *name;
     void (*run)(void);
 } benchmarks[] = {
-    {"switch", bench_switch},       {"yield", bench_yield},         {"spawn_join", bench_spawn_join},
-    {"fib", bench_fib},             {"roundtrip", bench_roundtrip}, {"stream", bench_stream},
-    {"shared4", bench_shared4},     {"handoff", bench_handoff},     {"select8", bench_select8},
-    {"ring503", bench_ring503},     {"skynet", bench_skynet},       {"timer", bench_timer},
-    {"timers", bench_timers},       {"irq_to_task", bench_irq_to_task}, {"malloc64", bench_malloc64},
-    {"malloc4k", bench_malloc4k},   {"malloc_mixed", bench_malloc_mixed}, {"boot", bench_boot},
+    {"switch", bench_switch},
+    {"yield", bench_yield},
+    {"spawn_join", bench_spawn_join},
+    {"fib", bench_fib},
+    {"roundtrip", bench_roundtrip},
+    {"stream", bench_stream},
+    {"shared4", bench_shared4},
+    {"handoff", bench_handoff},
+    {"select8", bench_select8},
+    {"ring503", bench_ring503},
+    {"skynet", bench_skynet},
+    {"timer", bench_timer},
+    {"timers", bench_timers},
+    {"irq_to_task", bench_irq_to_task},
+    {"malloc64", bench_malloc64},
+    {"malloc4k", bench_malloc4k},
+    {"malloc_mixed", bench_malloc_mixed},
+    {"boot", bench_boot},
     {"idle_task_bytes", bench_idle_task_bytes},
 };
 
