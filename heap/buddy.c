@@ -3,21 +3,27 @@
 
 struct fe_buddy fe_buddy;
 
+/* The lowest block that fits, whatever its order: so what is in use stays together at the low end, and what is sized by the
+ * highest address in use (the exchange heap's map) stays small. */
 size_t fe_buddy_take(unsigned order) {
-    for (unsigned have = order; have <= FE_PAGE_ORDER_MAX; have++) {
-        size_t block = fe_bitset_first(&fe_buddy.free[have]);
-        if (block == SIZE_MAX)
-            continue;
-        fe_bitset_remove(&fe_buddy.free[have], block);
-        size_t index = block << have;
-        while (have > order) {
-            have--;
-            fe_bitset_add(&fe_buddy.free[have], (index >> have) + 1);
+    size_t index = FE_PAGE_INDEX_NONE;
+    unsigned have = order;
+    for (unsigned o = order; o <= FE_PAGE_ORDER_MAX; o++) {
+        size_t block = fe_bitset_first(&fe_buddy.free[o]);
+        if (block != SIZE_MAX && block << o < index) {
+            index = block << o;
+            have = o;
         }
-        fe_buddy.free_pages -= (uint64_t)1 << order;
-        return index;
     }
-    return FE_PAGE_INDEX_NONE;
+    if (index == FE_PAGE_INDEX_NONE)
+        return index;
+    fe_bitset_remove(&fe_buddy.free[have], index >> have);
+    while (have > order) {
+        have--;
+        fe_bitset_add(&fe_buddy.free[have], (index >> have) + 1);
+    }
+    fe_buddy.free_pages -= (uint64_t)1 << order;
+    return index;
 }
 
 /* First fit over the largest blocks; neighbours among the indices are so among the addresses only if their sections
