@@ -18,10 +18,14 @@ endef
 #
 # NAME.part.o is the program in a form that others can link in: one object without global names, so that neither its
 # fe_main nor anything else can clash with theirs. What its FE_PROGRAM put into section fe_programs is the way in.
+# The kernel keeps its memory functions to itself, so that a libc's can serve the program; without one the program gets the
+# port's own a second time, since compilers call them.
+PROGRAM_MEMORY := $(OUT)/arch/bare/memory.o
+
 define program
 $(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $$($(1)_EXTRA_SRCS)
 $(1)_OBJS := $$(patsubst %,$$(OUT)/%.o,$$(basename $$($(1)_SRCS)))
-$(1)_LINK := $$($(1)_OBJS) $$(patsubst %,$$(OUT)/%.part.o,$$($(1)_PROGRAMS))
+$(1)_LINK := $$($(1)_OBJS) $$(patsubst %,$$(OUT)/%.part.o,$$($(1)_PROGRAMS)) $$(PROGRAM_MEMORY)
 $$($(1)_OBJS): FLAGS = $$(COMMON) $$($(1)_CFLAGS)
 $$(OUT)/$(1).part.o: $$($(1)_OBJS)
 	$$(Q)$$(LD) -r -o $$@.tmp $$^ && $$(OBJCOPY) --keep-global-symbol=none $$@.tmp $$@ && rm $$@.tmp
