@@ -1,14 +1,12 @@
 /*
- * The per-core state of this room: the boot core's is static, since pages and heap must work before anything else does;
- * the others' are pages.
+ * The per-core state of this room. The boot core's lies with the page allocator's metadata, since pages and heap must
+ * work before anything else does (and 20 KiB of the image that are used once are 20 KiB too many); the others' are pages.
  */
 #include "core.h"
 #include "exchange.h"
 #include "page.h"
 
 struct fe_heap_state fe_heap_state;
-
-static struct fe_heap_core boot_heap;
 
 /* Lays out the magazines, all empty, in zeroed memory. */
 static void prepare(struct fe_heap_core *heap, unsigned index) {
@@ -29,10 +27,10 @@ static void fe_heap_register(struct fe_core *core, struct fe_heap_core *heap) {
     __atomic_store_n(&fe_heap_state.core[core->index], heap, __ATOMIC_RELEASE);
 }
 
-void fe_heap_boot_core_init(void) {
+void fe_heap_boot_core_init(struct fe_heap_core *heap) {
     struct fe_core *core = fe_arch_core();
-    prepare(&boot_heap, core->index);
-    fe_heap_register(core, &boot_heap);
+    prepare(heap, core->index);
+    fe_heap_register(core, heap);
 }
 
 fe_status fe_heap_core_init(struct fe_core *core) {

@@ -100,7 +100,7 @@ static inline struct fe_heap_core *fe_heap_core_at(unsigned index) {
     return __atomic_load_n(&fe_heap_state.core[index], __ATOMIC_ACQUIRE);
 }
 
-/* Prepares the calling (boot) core from a static instance. */
-void fe_heap_boot_core_init(void);
+/* Prepares the calling (boot) core with *heap, which is zero. */
+void fe_heap_boot_core_init(struct fe_heap_core *heap);
 
 #endif

@@ -87,6 +87,7 @@ static struct fe_memory_range within(const struct fe_memory_range *range, uint64
 
 struct plan {
     uint64_t bytes, place_bytes, section_bytes, state_bytes;
+    uint64_t heap_at; /* offset of the boot core's struct fe_heap_core */
     size_t words[FE_PAGE_ORDER_MAX + 1];
 };
 
@@ -101,7 +102,8 @@ static struct plan plan_metadata(uint64_t sections, size_t places) {
         plan.words[order] = fe_bitset_words((places * FE_SECTION_PAGES) >> order);
         plan.bytes += plan.words[order] * sizeof(uint64_t);
     }
-    plan.bytes = page_up(plan.bytes);
+    plan.heap_at = (plan.bytes + FE_CACHE_LINE - 1) & ~(uint64_t)(FE_CACHE_LINE - 1);
+    plan.bytes = page_up(plan.heap_at + sizeof(struct fe_heap_core));
     return plan;
 }
 
@@ -213,7 +215,7 @@ fe_status fe_page_init(const struct fe_memory_range *ram, size_t ram_count, cons
     fe_buddy.free_pages = fe_buddy.total_pages = 0;
     add_usable(true);
     fe_spinlock_release(&fe_buddy.lock);
-    fe_heap_boot_core_init();
+    fe_heap_boot_core_init(fe_direct(metadata + plan.heap_at));
     return FE_OK;
 }
 
