@@ -63,16 +63,19 @@ static bool package(struct reader *r, uint8_t *a, uint8_t *b) {
 
 bool fe_acpi_aml_s5(const uint8_t *code, size_t bytes, uint8_t *a, uint8_t *b) {
     static const uint8_t name[] = {'_', 'S', '5', '_'};
-    for (size_t i = 1; i + sizeof(name) <= bytes; i++) {
-        size_t j = 0;
-        while (j < sizeof(name) && code[i + j] == name[j])
-            j++;
-        bool named = code[i - 1] == 0x08 || (code[i - 1] == 0x5c && i >= 2 && code[i - 2] == 0x08);
-        if (j < sizeof(name) || !named)
+    for (size_t i = 1; i + sizeof(name) <= bytes;) {
+        uint8_t last = code[i + 3]; /* one that is nowhere in the name rules out four places at once */
+        if (last != '_' && last != 'S' && last != '5') {
+            i += sizeof(name);
             continue;
-        struct reader r = {code, bytes, i + sizeof(name)};
-        if (package(&r, a, b))
-            return true;
+        }
+        bool named = code[i - 1] == 0x08 || (code[i - 1] == 0x5c && i >= 2 && code[i - 2] == 0x08);
+        if (named && last == name[3] && code[i] == name[0] && code[i + 1] == name[1] && code[i + 2] == name[2]) {
+            struct reader r = {code, bytes, i + sizeof(name)};
+            if (package(&r, a, b))
+                return true;
+        }
+        i++;
     }
     return false;
 }

@@ -2,9 +2,10 @@
  * How fast the counter (the TSC) and the APIC timer run.
  *
  * In order: what a hypervisor says (leaf 0x40000010), what the CPU says of its crystal (leaves 0x15 and 0x16), and else a
- * measurement over SPIN of spinning against a clock of known rate: ACPI's power management timer, or channel 2 of the PIT
- * where ACPI does not say that there is none. Both ends of the measurement wait for an edge, so that what remains is the time
- * of a register read: some parts in ten thousand. fe_machine.counter_hz_refined repeats the division over the time since then,
+ * measurement over SPIN of spinning against a clock of known rate: ACPI's power management timer, or else channel 2 of the
+ * PIT, which shows by standing still that it is not there. Both ends of the measurement wait for an edge, so that what remains
+ * is the time
+ * of a register read: a part in a thousand or so. fe_machine.counter_hz_refined repeats the division over the time since then,
  * at no wait at all, and is a thousand times better after some tenths of a second.
  *
  * Rejected: spinning longer (a tenth of all of boot would be waiting), the RTC (edges come once a second), the HPET (one more
@@ -15,7 +16,7 @@
 #define SPIN (50 * FE_MICROSECOND)
 #define PM_TIMER_HZ 3579545u
 #define PIT_HZ 1193182u
-#define SPIN_LIMIT 10000000u /* reads, before a reference that stands still is given up */
+#define SPIN_LIMIT 100000u /* reads, of about 1 us each on a PC, before a reference that stands still is given up */
 
 #define PIT_CHANNEL_2 0x42
 #define PIT_COMMAND 0x43
@@ -63,8 +64,6 @@ static bool choose_reference(const struct fe_acpi *acpi) {
         reference = (struct reference){read_timer_register, mask, PM_TIMER_HZ};
         return timer_register != NULL;
     }
-    if (acpi->has_fadt && acpi->hardware_reduced)
-        return false;
     fe_x86_out8(PIT_GATE, (uint8_t)((fe_x86_in8(PIT_GATE) & ~2u) | 1)); /* gate on, speaker off */
     fe_x86_out8(PIT_COMMAND, 0xb0);                                     /* channel 2, both bytes, mode 0, binary */
     fe_x86_out8(PIT_CHANNEL_2, 0xff);
