@@ -8,6 +8,8 @@
  *   0 .. 0x00007fffffffffff   never mapped once the port has left its entry code, so null and wild pointers fault
  *   FE_DIRECT_BASE            all RAM, read-write, never executable: virtual = FE_DIRECT_BASE + physical
  *   FE_STACKS_BASE            task stacks, mapped page by page as they grow
+ *   FE_CORE_STACKS_BASE       schedulers' stacks, guard pages between
+ *   FE_FILES_BASE             the initial RAM disk, read-only
  *   FE_DEVICES_BASE           device registers, mapped by fe_arch_map_device
  *   FE_IMAGE_BASE             the image: text read-execute, read-only data read-only, data read-write
  */
@@ -24,6 +26,8 @@
 #define FE_DIRECT_BASE UINT64_C(0xffff800000000000)
 #define FE_STACKS_BASE UINT64_C(0xffffa00000000000)
 #define FE_STACKS_BYTES (UINT64_C(1) << 42)
+#define FE_CORE_STACKS_BASE (FE_STACKS_BASE + FE_STACKS_BYTES)
+#define FE_FILES_BASE UINT64_C(0xffffa80000000000)
 #define FE_DEVICES_BASE UINT64_C(0xffffb00000000000)
 #define FE_IMAGE_BASE UINT64_C(0xffffffff80000000)
 

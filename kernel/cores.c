@@ -19,8 +19,7 @@
 #include <heap/page.h>
 #include <sched/scheduler.h>
 
-/* Behind the tasks' stacks. For core n at n times the span: a guard page, then its stack. */
-#define CORE_STACKS_BASE (FE_STACKS_BASE + FE_STACKS_BYTES)
+/* For core n, at n times the span from FE_CORE_STACKS_BASE: a guard page, then its stack. */
 #define CORE_STACK_PAGES 4
 #define CORE_STACK_SPAN (8 * FE_PAGE_SIZE)
 #define START_LIMIT_MS 1000
@@ -54,7 +53,7 @@ static void secondary_main(void *argument) {
 }
 
 static fe_status make_stack(unsigned index, void **top) {
-    uintptr_t bottom = CORE_STACKS_BASE + index * CORE_STACK_SPAN + FE_PAGE_SIZE;
+    uintptr_t bottom = FE_CORE_STACKS_BASE + index * CORE_STACK_SPAN + FE_PAGE_SIZE;
     uint64_t pages = fe_page_alloc_run(CORE_STACK_PAGES);
     if (pages == 0)
         return FE_ENOMEM;

@@ -1,6 +1,7 @@
 /*
  * The files that came with the image: the members of the initial RAM disk, where the boot loader put them. Nothing is
- * copied; the list of names and places is made once at boot and never changes.
+ * copied: the disk is mapped once more, read-only, and programs are given addresses there. The list of names and places is
+ * made once at boot and never changes.
  */
 #include "files.h"
 
@@ -9,6 +10,8 @@
 #include "state.h"
 
 #include <ferrite/heap.h>
+
+#define GIB (UINT64_C(1) << 30)
 
 /* Walks the archive; fills up to `capacity` files, and returns how many there are. Complains only if asked to. */
 static size_t walk(const uint8_t *data, size_t bytes, struct fe_file *files, size_t capacity, bool complain) {
@@ -30,11 +33,24 @@ static size_t walk(const uint8_t *data, size_t bytes, struct fe_file *files, siz
     return count;
 }
 
+/* Where programs see the disk. It keeps its place within a GiB, so that large pages fit. */
+static const uint8_t *map(const struct fe_memory_range *initrd) {
+    uint64_t base = initrd->base & ~(FE_PAGE_SIZE - 1);
+    uint64_t end = (initrd->base + initrd->bytes + FE_PAGE_SIZE - 1) & ~(FE_PAGE_SIZE - 1);
+    uintptr_t address = FE_FILES_BASE + base % GIB;
+    fe_status status = fe_arch_map(address, base, end - base, FE_PROTECTION_READ);
+    if (status != FE_OK) {
+        fe_log_complain("initrd: cannot be mapped read-only (%s): a wild write can change its files", fe_status_string(status));
+        return fe_direct(initrd->base);
+    }
+    return (const uint8_t *)(address + (initrd->base - base));
+}
+
 fe_status fe_files_init(void) {
     const struct fe_memory_range *initrd = &fe_kernel_state.boot.initrd;
     if (initrd->bytes == 0)
         return FE_OK;
-    const uint8_t *data = fe_direct(initrd->base);
+    const uint8_t *data = map(initrd);
     size_t bytes = initrd->bytes;
     bool is_archive = fe_cpio_is_archive(data, bytes);
     if (!is_archive && bytes >= 6 && __builtin_memcmp(data, "070707", 6) == 0)
