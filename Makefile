@@ -55,7 +55,7 @@ COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-
             $(if $(filter checked,$(BUILD)),-DFE_CHECKED) $(WARNINGS) $(PORT_CFLAGS)
 
 # Kernel ----------------------------------------------------------------------------------------------------------------
-KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(DRIVERS) kernel
+KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(if $(filter y,$(LIBFDT)),drivers/fdt) $(DRIVERS) kernel
 KERNEL_SRCS := $(foreach d,$(KERNEL_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S)))
 KERNEL_OBJS := $(patsubst %,$(OUT)/%.o,$(basename $(KERNEL_SRCS)))
 
@@ -77,8 +77,12 @@ ifndef V
 Q = @echo "  $(if $(filter %.o,$@),CC,MAKE) $@";
 endif
 
+ifeq ($(LIBFDT),y)
+include tools/libfdt.mk
+endif
+
 # The kernel's objects as one, its memory functions local so that a program's libc cannot stand in for them.
-$(OUT)/kernel.o: $(KERNEL_OBJS) $(if $(filter drivers/arm,$(DRIVERS)),$(OUT)/libfdt.o)
+$(OUT)/kernel.o: $(KERNEL_OBJS)
 	$(Q)$(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --localize-symbol=,memcpy memmove memset memcmp strlen strcmp) $@.tmp $@ && rm $@.tmp
 
 # Programs --------------------------------------------------------------------------------------------------------------

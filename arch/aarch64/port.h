@@ -1,0 +1,83 @@
+/* The inline part of the AArch64 port; the contract is arch/arch.h. */
+#ifndef FERRITE_AARCH64_PORT_H
+#define FERRITE_AARCH64_PORT_H
+
+/* fe_arch_tlb_flush reaches every core of the inner shareable domain. */
+#define FE_ARCH_TLB_BROADCAST 1
+
+/* TPIDR_EL1 is the address of the core's struct fe_core. Volatile: read afresh each time. */
+static inline struct fe_core *fe_arch_core(void) {
+    struct fe_core *core;
+    __asm__ volatile("mrs %0, tpidr_el1" : "=r"(core));
+    return core;
+}
+
+static inline void fe_arch_core_set(struct fe_core *core) {
+    __asm__ volatile("msr tpidr_el1, %0" ::"r"(core) : "memory");
+}
+
+static inline uintptr_t fe_arch_interrupts_disable(void) {
+    uintptr_t state;
+    __asm__ volatile("mrs %0, daif\n\tmsr daifset, #2" : "=r"(state)::"memory");
+    return state;
+}
+
+static inline void fe_arch_interrupts_enable(void) {
+    __asm__ volatile("msr daifclr, #2" ::: "memory");
+}
+
+static inline void fe_arch_interrupts_restore(uintptr_t state) {
+    __asm__ volatile("msr daif, %0" ::"r"(state) : "memory");
+}
+
+static inline bool fe_arch_interrupts_enabled(void) {
+    uintptr_t state;
+    __asm__ volatile("mrs %0, daif" : "=r"(state)::"memory");
+    return !(state & 0x80);
+}
+
+/* WFI ends for an interrupt that is pending though masked, so none can slip in between; it is taken by the unmasking. */
+static inline void fe_arch_idle_wait(void) {
+    __asm__ volatile("dsb sy\n\twfi\n\tmsr daifclr, #2\n\tisb" ::: "memory");
+}
+
+static inline void fe_arch_relax(void) {
+    __asm__ volatile("yield" ::: "memory");
+}
+
+/* The virtual count: entry code has set its offset to zero where it could. The barrier keeps it from being read early, so
+ * that an instant read after a message is not before the one that was sent in it. */
+static inline uint64_t fe_arch_counter(void) {
+    uint64_t count;
+    __asm__ volatile("isb\n\tmrs %0, cntvct_el0" : "=r"(count)::"memory");
+    return count;
+}
+
+/*
+ * What the core's PMU can count, found at entry. Event 8 (instructions retired) is in QEMU under -icount only, and then
+ * exact and blind to idle time; it is used where counters have 64 bits. Cycles are nanoseconds in QEMU: under
+ * -icount shift=0 instructions plus idle time.
+ */
+enum fe_arm_instruction_source {
+    FE_ARM_COUNT_TICKS,
+    FE_ARM_COUNT_CYCLES,
+    FE_ARM_COUNT_RETIRED,
+};
+extern uint32_t fe_arm_instruction_source; /* immutable after entry */
+
+static inline uint64_t fe_arch_instructions(void) {
+    uint64_t count;
+    if (FE_LIKELY(fe_arm_instruction_source == FE_ARM_COUNT_RETIRED))
+        __asm__ volatile("mrs %0, pmevcntr0_el0" : "=r"(count)::"memory");
+    else if (fe_arm_instruction_source == FE_ARM_COUNT_CYCLES)
+        __asm__ volatile("mrs %0, pmccntr_el0" : "=r"(count)::"memory");
+    else
+        count = fe_arch_counter();
+    return count;
+}
+
+static inline void fe_arch_device_barrier(void) {
+    __asm__ volatile("dsb sy" ::: "memory");
+}
+
+#endif

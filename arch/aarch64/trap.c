@@ -1,0 +1,137 @@
+/*
+ * Faults: from ESR_EL1 and FAR_EL1 to struct fe_fault, and back to wherever the hook wants.
+ */
+#include "arm.h"
+
+#include <ferrite/io.h>
+
+struct fe_arch_hooks fe_arch_hooks;
+_Static_assert(offsetof(struct fe_arch_hooks, interrupt) == 0, "vectors.S calls the first");
+_Static_assert(offsetof(struct fe_trap_frame, sp) == FE_ARM_FRAME_SP, "vectors.S");
+_Static_assert(offsetof(struct fe_trap_frame, pc) == FE_ARM_FRAME_PC, "vectors.S");
+_Static_assert(offsetof(struct fe_trap_frame, esr) == FE_ARM_FRAME_ESR, "vectors.S");
+_Static_assert(sizeof(struct fe_trap_frame) == FE_ARM_FRAME_BYTES, "vectors.S");
+
+/* Exception classes, ESR_EL1 bits 31 to 26. */
+#define CLASS_INSTRUCTION_ABORT 0x21
+#define CLASS_DATA_ABORT 0x25
+
+struct description {
+    const char *name;
+    enum fe_fault_kind kind;
+};
+
+static const struct description classes[64] = {
+    [0x00] = {"undefined instruction", FE_FAULT_ILLEGAL},
+    [0x07] = {"floating-point access", FE_FAULT_ILLEGAL},
+    [0x0d] = {"branch target exception", FE_FAULT_ILLEGAL},
+    [0x0e] = {"illegal execution state", FE_FAULT_ILLEGAL},
+    [0x15] = {"supervisor call", FE_FAULT_ILLEGAL},
+    [0x16] = {"hypervisor call", FE_FAULT_ILLEGAL},
+    [0x17] = {"secure monitor call", FE_FAULT_ILLEGAL},
+    [0x18] = {"trapped system register", FE_FAULT_ILLEGAL},
+    [0x19] = {"SVE access", FE_FAULT_ILLEGAL},
+    [0x1c] = {"pointer authentication failure", FE_FAULT_ILLEGAL},
+    [CLASS_INSTRUCTION_ABORT] = {"instruction abort", FE_FAULT_MEMORY},
+    [0x22] = {"pc alignment fault", FE_FAULT_ALIGNMENT},
+    [CLASS_DATA_ABORT] = {"data abort", FE_FAULT_MEMORY},
+    [0x26] = {"sp alignment fault", FE_FAULT_ALIGNMENT},
+    [0x2c] = {"floating-point exception", FE_FAULT_ARITHMETIC},
+    [0x2f] = {"system error", FE_FAULT_OTHER},
+    [0x31] = {"breakpoint", FE_FAULT_BREAKPOINT},
+    [0x33] = {"software step", FE_FAULT_BREAKPOINT},
+    [0x35] = {"watchpoint", FE_FAULT_BREAKPOINT},
+    [0x3c] = {"brk instruction", FE_FAULT_BREAKPOINT},
+};
+
+/* The parts of an abort: what the access was, and why it was refused. */
+static void describe_abort(struct fe_fault *fault, const struct fe_trap_frame *frame, unsigned class) {
+    unsigned status = (unsigned)frame->esr & 0x3f;
+    fault->address = frame->far;
+    fault->execute = class == CLASS_INSTRUCTION_ABORT;
+    fault->write = class == CLASS_DATA_ABORT && (frame->esr & 1 << 6);
+    switch (status & 0x3c) {
+    case 0x00: /* address size */
+    case 0x04: /* translation */
+        break;
+    case 0x08: /* access flag */
+    case 0x0c: /* permission */
+        fault->present = true;
+        break;
+    case 0x20:
+        if (status == 0x21) {
+            fault->kind = FE_FAULT_ALIGNMENT;
+            fault->name = "alignment fault";
+            fault->present = true;
+            break;
+        }
+        /* fallthrough */
+    default: /* external aborts, parity, TLB conflicts: the machine's trouble */
+        fault->kind = FE_FAULT_OTHER;
+        fault->present = true;
+        fault->name = "external abort";
+        break;
+    }
+}
+
+void fe_arm_trap(struct fe_trap_frame *frame, unsigned kind) {
+    static const char *const others[] = {"synchronous exception", "interrupt", "fast interrupt", "system error"};
+    bool nested = kind >= FE_ARM_NESTED;
+    kind %= FE_ARM_NESTED;
+    unsigned class = (unsigned)(frame->esr >> 26) & 0x3f;
+    struct fe_fault fault = {
+        .kind = FE_FAULT_OTHER,
+        .pc = frame->pc,
+        .stack_pointer = frame->sp,
+        .frame_pointer = frame->x[29],
+        .nested = nested,
+        .code = frame->esr,
+        .name = others[kind],
+        .frame = frame,
+    };
+    if (kind == FE_ARM_SYNCHRONOUS && classes[class].name) {
+        fault.kind = classes[class].kind;
+        fault.name = classes[class].name;
+        if (class == CLASS_DATA_ABORT || class == CLASS_INSTRUCTION_ABORT)
+            describe_abort(&fault, frame, class);
+        else if (class == 0x22)
+            fault.address = frame->far;
+    }
+    fe_arch_hooks.fault(&fault);
+}
+
+void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, void *stack_top) {
+    frame->pc = (uint64_t)(uintptr_t)entry;
+    frame->x[0] = (uint64_t)(uintptr_t)argument;
+    frame->x[29] = 0; /* the chain of frames ends here */
+    frame->x[30] = 0;
+    frame->sp = (uint64_t)(uintptr_t)stack_top;
+    frame->pstate = FE_ARM_PSTATE_EL1T;
+}
+
+void fe_arch_trap_registers(const struct fe_trap_frame *frame, void (*line)(const char *text)) {
+    char text[128];
+    for (unsigned i = 0; i < 30; i += 3) {
+        fe_format(text, sizeof text, "x%-2u %016llx  x%-2u %016llx  x%-2u %016llx", i, (unsigned long long)frame->x[i], i + 1,
+                  (unsigned long long)frame->x[i + 1], i + 2, (unsigned long long)frame->x[i + 2]);
+        line(text);
+    }
+    fe_format(text, sizeof text, "x30 %016llx  sp  %016llx  pc  %016llx", (unsigned long long)frame->x[30],
+              (unsigned long long)frame->sp, (unsigned long long)frame->pc);
+    line(text);
+    fe_format(text, sizeof text, "pstate %08llx  esr %08llx  far %016llx", (unsigned long long)frame->pstate,
+              (unsigned long long)frame->esr, (unsigned long long)frame->far);
+    line(text);
+}
+
+bool fe_arch_probe(uintptr_t address, uint64_t *value) {
+    if ((address & 7) || (fe_arm_translate_read(address) & 1))
+        return false;
+    uint64_t physical;
+    if (address >= FE_DEVICES_BASE && address < FE_DEVICES_BASE + (UINT64_C(1) << 39))
+        return false; /* reading a device may change it */
+    if (!fe_arch_translate(address, &physical))
+        return false;
+    *value = *(const volatile uint64_t *)address;
+    return true;
+}

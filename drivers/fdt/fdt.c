@@ -1,0 +1,152 @@
+/*
+ * Walking a device tree that has been checked. libfdt keeps every access inside the tree; what is checked here is what it
+ * leaves to its callers: lengths of properties, cell counts, and translations through buses.
+ */
+#include "fdt.h"
+
+#include <libfdt.h>
+
+/* A tree nests a handful of levels deep; deeper ones are refused rather than followed. */
+#define DEPTH_MAX 16
+
+bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain complain) {
+    if (available < sizeof(struct fdt_header) || fdt_magic(blob) != FDT_MAGIC) {
+        complain("device tree: no tree at the address that the boot loader passed (bad magic number)");
+        return false;
+    }
+    size_t total = fdt_totalsize(blob);
+    if (total > available || total > FE_FDT_MAX) {
+        complain("device tree: it claims %zu bytes, of which %zu can be there: truncated or damaged", total,
+                 available < FE_FDT_MAX ? available : FE_FDT_MAX);
+        return false;
+    }
+    int error = fdt_check_full(blob, total);
+    if (error) {
+        complain("device tree: %s", fdt_strerror(error));
+        return false;
+    }
+    *bytes = total;
+    return true;
+}
+
+static uint64_t read_cells(const fdt32_t *cells, int count) {
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++)
+        value = value << 32 | fdt32_to_cpu(cells[i]);
+    return value;
+}
+
+const char *fe_fdt_text(const void *blob, int node, const char *name) {
+    int length;
+    const char *text = fdt_getprop(blob, node, name, &length);
+    return text && length > 0 && text[length - 1] == 0 ? text : NULL;
+}
+
+static bool enabled(const void *blob, int node) {
+    const char *status = fe_fdt_text(blob, node, "status");
+    return !status || __builtin_strcmp(status, "okay") == 0 || __builtin_strcmp(status, "ok") == 0;
+}
+
+int fe_fdt_find(const void *blob, int after, const char *compatible) {
+    do {
+        after = fdt_node_offset_by_compatible(blob, after, compatible);
+    } while (after >= 0 && !enabled(blob, after));
+    return after;
+}
+
+/* Translates an address on the bus below `bus` to one on the bus above it, by its `ranges`. */
+static bool translate_up(const void *blob, int bus, int parent, uint64_t *address) {
+    int length;
+    const fdt32_t *ranges = fdt_getprop(blob, bus, "ranges", &length);
+    if (!ranges)
+        return false; /* what is below is not addressable from above */
+    if (length == 0)
+        return true;
+    int child = fdt_address_cells(blob, bus), above = fdt_address_cells(blob, parent), size = fdt_size_cells(blob, bus);
+    if (child < 1 || above < 1 || size < 0)
+        return false;
+    int stride = child + above + size;
+    for (int i = 0; (i + stride) * 4 <= length; i += stride) {
+        uint64_t base = read_cells(ranges + i, child);
+        uint64_t to = read_cells(ranges + i + child, above);
+        uint64_t bytes = read_cells(ranges + i + child + above, size);
+        if (*address >= base && *address - base < bytes) {
+            *address += to - base;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool fe_fdt_reg(const void *blob, int node, unsigned index, struct fe_memory_range *range) {
+    int bus = fdt_parent_offset(blob, node);
+    if (bus < 0)
+        return false;
+    int addresses = fdt_address_cells(blob, bus), sizes = fdt_size_cells(blob, bus), length;
+    const fdt32_t *reg = fdt_getprop(blob, node, "reg", &length);
+    if (!reg || addresses < 1 || sizes < 0)
+        return false;
+    uint64_t stride = (uint64_t)(addresses + sizes);
+    if (((uint64_t)index + 1) * stride * 4 > (uint64_t)length)
+        return false;
+    reg += index * stride;
+    range->base = read_cells(reg, addresses);
+    range->bytes = read_cells(reg + addresses, sizes);
+    for (int depth = 0; depth < DEPTH_MAX; depth++) {
+        int parent = fdt_parent_offset(blob, bus);
+        if (parent < 0)
+            return true; /* the root's addresses are physical */
+        if (!translate_up(blob, bus, parent, &range->base))
+            return false;
+        bus = parent;
+    }
+    return false;
+}
+
+bool fe_fdt_interrupt(const void *blob, int node, unsigned index, unsigned *line) {
+    int length;
+    const fdt32_t *cells = fdt_getprop(blob, node, "interrupts", &length);
+    if (!cells || ((uint64_t)index + 1) * 12 > (uint64_t)length)
+        return false;
+    uint32_t type = fdt32_to_cpu(cells[index * 3]), number = fdt32_to_cpu(cells[index * 3 + 1]);
+    if (type > 1 || number > 987)
+        return false;
+    *line = number + (type == 0 ? 32 : 16); /* shared, or private to a core */
+    return true;
+}
+
+int fe_fdt_stdout(const void *blob) {
+    int chosen = fdt_path_offset(blob, "/chosen");
+    if (chosen < 0)
+        return -1;
+    const char *path = fe_fdt_text(blob, chosen, "stdout-path");
+    if (!path)
+        return -1;
+    int length = 0;
+    while (path[length] && path[length] != ':') /* options of the line follow */
+        length++;
+    return fdt_path_offset_namelen(blob, path, length);
+}
+
+unsigned fe_fdt_cores(const void *blob, uint32_t *ids, unsigned capacity) {
+    int cpus = fdt_path_offset(blob, "/cpus"), node;
+    unsigned count = 0;
+    if (cpus < 0)
+        return 0;
+    int cells = fdt_address_cells(blob, cpus);
+    fdt_for_each_subnode(node, blob, cpus) {
+        const char *type = fe_fdt_text(blob, node, "device_type");
+        const char *status = fe_fdt_text(blob, node, "status");
+        if (!type || __builtin_strcmp(type, "cpu") != 0 || (status && __builtin_strncmp(status, "fail", 4) == 0))
+            continue;
+        int length;
+        const fdt32_t *reg = fdt_getprop(blob, node, "reg", &length);
+        if (!reg || cells < 1 || cells > 2 || length < cells * 4)
+            continue;
+        uint64_t affinity = read_cells(reg, cells);
+        if (count < capacity)
+            ids[count] = (uint32_t)((affinity & 0xffffff) | (affinity >> 32 & 0xff) << 24);
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,20 @@
+# libfdt, from the distribution's source package of the device-tree compiler: fetched once into build/deps, built
+# freestanding for the port. The port asks for it by LIBFDT := y.
+LIBFDT_VERSION := 1.7.2-2
+LIBFDT_SUITE   := trixie
+LIBFDT_DIR     := build/deps/device-tree-compiler-$(LIBFDT_VERSION)
+LIBFDT_FILES   := fdt fdt_ro fdt_check fdt_addresses fdt_strerror
+LIBFDT_OBJS    := $(LIBFDT_FILES:%=$(OUT)/libfdt/%.o)
+# drivers/fdt/libc has the few C library headers that libfdt includes.
+LIBFDT_CFLAGS   = $(filter-out $(WARNINGS),$(COMMON)) $(KERNEL_CFLAGS) -I drivers/fdt/libc -w
+
+$(LIBFDT_DIR):
+	$(Q)tools/fetch device-tree-compiler $(LIBFDT_VERSION) $(LIBFDT_SUITE) $@
+$(OUT)/libfdt/%.o: $(CONFIG) | $(LIBFDT_DIR)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(LIBFDT_CFLAGS) -c $(LIBFDT_DIR)/libfdt/$*.c -o $@
+
+$(OUT)/drivers/fdt/%.o: FLAGS += -isystem drivers/fdt/libc -isystem $(LIBFDT_DIR)/libfdt
+$(OUT)/drivers/arm/%.o: FLAGS += -isystem drivers/fdt/libc -isystem $(LIBFDT_DIR)/libfdt
+$(filter $(OUT)/drivers/fdt/% $(OUT)/drivers/arm/%,$(KERNEL_OBJS)): | $(LIBFDT_DIR)
+KERNEL_OBJS += $(LIBFDT_OBJS)
