@@ -12,7 +12,7 @@
  */
 #include <ferrite/io.h>
 
-#include <limits.h>
+#define INT_MAX __INT_MAX__
 
 struct output {
     char *buffer;

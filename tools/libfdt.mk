@@ -6,7 +6,7 @@ LIBFDT_DIR     := build/deps/device-tree-compiler-$(LIBFDT_VERSION)
 LIBFDT_FILES   := fdt fdt_ro fdt_check fdt_addresses fdt_strerror
 LIBFDT_OBJS    := $(LIBFDT_FILES:%=$(OUT)/libfdt/%.o)
 # drivers/fdt/libc has the few C library headers that libfdt includes.
-LIBFDT_CFLAGS   = $(filter-out $(WARNINGS),$(COMMON)) $(KERNEL_CFLAGS) -I drivers/fdt/libc -w
+LIBFDT_CFLAGS   = $(filter-out $(WARNINGS),$(COMMON)) $(KERNEL_CFLAGS) -I drivers/fdt/libc -I $(LIBFDT_DIR)/libfdt -w
 
 $(LIBFDT_DIR):
 	$(Q)tools/fetch device-tree-compiler $(LIBFDT_VERSION) $(LIBFDT_SUITE) $@
@@ -14,7 +14,7 @@ $(OUT)/libfdt/%.o: $(CONFIG) | $(LIBFDT_DIR)
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(LIBFDT_CFLAGS) -c $(LIBFDT_DIR)/libfdt/$*.c -o $@
 
-$(OUT)/drivers/fdt/%.o: FLAGS += -isystem drivers/fdt/libc -isystem $(LIBFDT_DIR)/libfdt
-$(OUT)/drivers/arm/%.o: FLAGS += -isystem drivers/fdt/libc -isystem $(LIBFDT_DIR)/libfdt
-$(filter $(OUT)/drivers/fdt/% $(OUT)/drivers/arm/%,$(KERNEL_OBJS)): | $(LIBFDT_DIR)
+LIBFDT_USERS := $(filter $(OUT)/drivers/fdt/%,$(KERNEL_OBJS))
+$(LIBFDT_USERS): FLAGS += -isystem drivers/fdt/libc -isystem $(LIBFDT_DIR)/libfdt
+$(LIBFDT_USERS): | $(LIBFDT_DIR)
 KERNEL_OBJS += $(LIBFDT_OBJS)

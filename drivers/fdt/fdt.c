@@ -137,7 +137,7 @@ unsigned fe_fdt_cores(const void *blob, uint32_t *ids, unsigned capacity) {
     fdt_for_each_subnode(node, blob, cpus) {
         const char *type = fe_fdt_text(blob, node, "device_type");
         const char *status = fe_fdt_text(blob, node, "status");
-        if (!type || __builtin_strcmp(type, "cpu") != 0 || (status && __builtin_strncmp(status, "fail", 4) == 0))
+        if (!type || __builtin_strcmp(type, "cpu") != 0 || (status && status[0] == 'f'))
             continue;
         int length;
         const fdt32_t *reg = fdt_getprop(blob, node, "reg", &length);
