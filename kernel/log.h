@@ -7,7 +7,7 @@
 #include <arch/arch.h>
 #include <ferrite/log.h>
 
-#define FE_LOG_RING_PAGES_ORDER 1 /* 8 KiB: some 100 lines */
+#define FE_LOG_RING_PAGES_ORDER 0 /* 4 KiB: some 50 lines */
 #define FE_LOG_LINE_MAX 224       /* bytes of a line's text; what is longer is cut and marked */
 
 struct fe_log_ring;
