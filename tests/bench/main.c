@@ -32,6 +32,12 @@ void bench_report(const char *name, uint64_t total, uint64_t count, const char *
     fe_print("bench %s %llu %llu %s\n", name, (unsigned long long)total, (unsigned long long)count, unit);
 }
 
+static bool same(const char *one, const char *other) {
+    while (*one != '\0' && *one == *other)
+        one++, other++;
+    return *one == *other;
+}
+
 uint64_t bench_read_cost(void) {
     volatile uint64_t first = fe_arch_instructions();
     volatile uint64_t second = fe_arch_instructions();
@@ -44,7 +50,7 @@ int fe_main(int argc, char **argv) {
         fe_print("bench: %u cores share one clock under -icount; figures hold for one\n", fe_core_count());
     for (int i = 1; i < argc; i++) {
         size_t at = 0;
-        while (at < FE_ARRAY_LENGTH(benchmarks) && __builtin_strcmp(benchmarks[at].name, argv[i]) != 0)
+        while (at < FE_ARRAY_LENGTH(benchmarks) && !same(benchmarks[at].name, argv[i]))
             at++;
         if (at == FE_ARRAY_LENGTH(benchmarks)) {
             fe_print("bench: no benchmark is called %s\n", argv[i]);
