@@ -50,9 +50,10 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-proto
             -Wpointer-arith -Wwrite-strings -Wvla -Werror
 COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-common -fno-strict-aliasing \
             -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
-            $(if $(filter gcc,$(CC)),-fno-tree-loop-distribute-patterns -momit-leaf-frame-pointer) \
+            $(if $(filter gcc,$(CC)),-fno-tree-loop-distribute-patterns) \
+            $(if $(filter gcc-release,$(CC)-$(BUILD)),-momit-leaf-frame-pointer) \
             -I include -I . -I arch/$(ARCH) -DFE_ARCH_NAME='"$(ARCH)"' \
-            $(if $(filter checked,$(BUILD)),-DFE_CHECKED) $(WARNINGS) $(PORT_CFLAGS)
+            $(if $(filter checked,$(BUILD)),-DFE_CHECKED -fno-optimize-sibling-calls) $(WARNINGS) $(PORT_CFLAGS)
 
 # Kernel ----------------------------------------------------------------------------------------------------------------
 KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(if $(filter y,$(LIBFDT)),drivers/fdt) $(DRIVERS) kernel

@@ -96,14 +96,14 @@ void fe_panic_fault(const struct fe_fault *fault) {
         report_fault(fault);
 }
 
-void fe_panic(const char *format, ...) {
-    char message[256], text[sizeof(message) + 16];
+void fe_panic_at(const char *file, int line, const char *format, ...) {
+    char message[256], text[sizeof(message) + 96];
     va_list arguments;
     va_start(arguments, format);
     fe_format_v(message, sizeof(message), format, arguments);
     va_end(arguments);
     enter(message);
-    fe_format(text, sizeof(text), "panic: %s", message);
+    fe_format(text, sizeof(text), "panic: %s (%.64s:%d)", message, file, line);
     print_line(text);
     print_where();
     print_line("panic: backtrace");

@@ -10,13 +10,13 @@
 extern "C" {
 #endif
 
-/* Stops the other cores, flushes the log rings, prints the message with context, registers and a symbolised backtrace on
- * the polled console, and leaves with status 102. Any context. */
-FE_NORETURN void fe_panic(const char *format, ...) FE_PRINTF(1, 2);
+/* Stops the other cores, flushes the log rings, prints the message (printf-style) with file, line, context, registers and
+ * a symbolised backtrace on the polled console, and leaves with status 102. Any context. */
+FE_NORETURN void fe_panic_at(const char *file, int line, const char *format, ...) FE_PRINTF(3, 4);
+#define fe_panic(...) fe_panic_at(__FILE__, __LINE__, __VA_ARGS__)
 
 /* Checks an invariant of the kernel, in every build. */
-#define fe_check(condition)                                                                                              \
-    (FE_LIKELY(condition) ? (void)0 : fe_panic("%s:%d: %s: %s", __FILE__, __LINE__, __func__, #condition))
+#define fe_check(condition) (FE_LIKELY(condition) ? (void)0 : fe_panic("%s: not so: %s", __func__, #condition))
 
 /*
  * Checked builds only: the calling public function may run in the contexts of `allowed` (bits of 1 << enum

@@ -27,7 +27,8 @@ static FE_NORETURN void trap(enum unit_failure failure, const char *format, va_l
     abort();
 }
 
-__attribute__((weak)) void fe_panic(const char *format, ...) {
+__attribute__((weak)) void fe_panic_at(const char *file, int line, const char *format, ...) {
+    (void)file, (void)line;
     va_list arguments;
     va_start(arguments, format);
     trap(UNIT_PANICKED, format, arguments);
