@@ -74,8 +74,7 @@ static void drain(struct fe_pipe *pipe) {
 }
 
 static void drop_end(struct fe_pipe *pipe) {
-    /* Release: this end is done with the memory. Acquire: so is the other. */
-    if (fe_fetch_sub_acq_rel(&pipe->ends, 1) != 1)
+    if (!fe_ends_drop(&pipe->ends))
         return;
     drain(pipe);
     if (pipe->kind == FE_PIPE_LIST)
@@ -93,11 +92,9 @@ fe_sender fe_sender_copy(fe_sender sender) {
 void fe_sender_close(fe_sender sender) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER);
     struct fe_pipe *pipe = sender.pipe;
-    /* Release: what this sender sent comes before the closing. Acquire: so does what the others sent. */
-    if (fe_fetch_sub_acq_rel(&pipe->senders, 1) != 1)
+    if (!fe_ends_drop(&pipe->senders))
         return;
-    /* seq_cst: before the look at the receiver; pairs with fe_pipe_ready after announcing. */
-    fe_fetch_or_seq_cst(&pipe->closed, FE_SENDER_CLOSED);
+    fe_ends_close(&pipe->closed, FE_SENDER_CLOSED);
     fe_pipe_tell_receiver(pipe);
     drop_end(pipe);
 }
@@ -106,10 +103,9 @@ void fe_port_close(fe_port port) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER);
     struct fe_pipe *pipe = port.pipe;
     fe_select_forget(pipe);
-    /* seq_cst: before the look at waiting senders; pairs with has_room and wait_taken after they announced themselves. */
-    fe_fetch_or_seq_cst(&pipe->closed, FE_PORT_CLOSED);
+    fe_ends_close(&pipe->closed, FE_PORT_CLOSED);
     fe_pipe_wake_senders(pipe, true);
-    struct fe_tcb *sender = (struct fe_tcb *)fe_load_seq_cst(&pipe->pending);
+    struct fe_tcb *sender = (struct fe_tcb *)fe_pending_find(&pipe->pending);
     if (sender)
         fe_unpark(sender); /* takes its value back */
     if (!pipe->rendezvous)

@@ -4,7 +4,7 @@
  * One heap block: three cache lines by who writes them, then the queue, whose kind follows from the capacity:
  *   cell   at most one value (pipe_cell.h)
  *   ring   bounded (pipe_ring.h): sequences, then values
- *   list   unbounded: an inbox (inbox.h) of nodes from the heap, one of which is kept for the next send
+ *   list   unbounded (pipe_list.h): nodes from the heap, one of which is kept for the next send
  */
 #ifndef FERRITE_SCHED_PIPE_H
 #define FERRITE_SCHED_PIPE_H
@@ -12,7 +12,10 @@
 #include "core.h"
 #include "inbox.h"
 #include "pipe_cell.h"
+#include "pipe_ends.h"
+#include "pipe_list.h"
 #include "pipe_ring.h"
+#include "pipe_select.h"
 #include "pipe_waiter.h"
 
 #include <arch/atomic.h>
@@ -20,10 +23,6 @@
 #include <heap/spinlock.h>
 
 enum fe_pipe_kind { FE_PIPE_CELL, FE_PIPE_RING, FE_PIPE_LIST };
-
-/* fe_pipe.closed */
-#define FE_SENDER_CLOSED 1u
-#define FE_PORT_CLOSED 2u
 
 /* A sender that waits for room; on its stack, in the pipe's list. */
 struct fe_pipe_sender {
@@ -47,20 +46,20 @@ struct fe_pipe {
     bool rendezvous;
     uint8_t flags;
     /* Both ends, seldom. */
-    fe_atomic_u32 closed;
+    fe_atomic_u32 closed;     /* pipe_ends.h */
     fe_atomic_u32 ends;       /* not closed yet: the memory goes with the last */
     struct fe_spinlock lock;  /* with interrupts masked: the lists below and the selector's node */
-    fe_atomic_u32 crowded;    /* senders wait for room */
+    fe_atomic_u32 crowded;    /* pipe_waiter.h */
     struct fe_pipe_sender *waiting, **waiting_tail;
 
     /* Senders. */
     FE_CACHE_ALIGNED fe_atomic_u32 word; /* cell: its word; ring: tail; list: values sent */
     fe_atomic_u32 senders;               /* open copies of the sending end */
-    fe_atomic_uptr pending;              /* rendezvous: the task whose value lies in the cell */
+    fe_atomic_uptr pending;              /* pipe_waiter.h */
 
     /* The receiver. */
     FE_CACHE_ALIGNED uint32_t head; /* ring: position; list: values received */
-    fe_atomic_u32 selected;         /* its node is in the selector's queue */
+    fe_atomic_u32 selected;         /* pipe_select.h */
     fe_atomic_uptr waiter;          /* pipe_waiter.h */
     struct fe_inbox_node node;      /* in the selector's queue */
     uintptr_t tag;
@@ -70,7 +69,7 @@ struct fe_pipe {
 
 struct fe_pipe_list {
     struct fe_inbox inbox;
-    fe_atomic_pointer spare; /* a node to be used again */
+    fe_atomic_pointer spare; /* struct fe_pipe_node */
 };
 
 struct fe_selector_state {

@@ -1,8 +1,9 @@
 /*
- * The queue of a pipe that holds at most one value: one-slot pipes, oneshots and rendezvous. Several senders, one receiver.
+ * The queue of a pipe that holds at most one value: one-slot pipes, oneshots and rendezvous. Several senders, one
+ * receiver.
  *
- * One word says what the cell holds; the value lies beside it. The word carries a version, which grows each time the cell
- * becomes empty, so that a sender can tell its own value from a later one.
+ * One word says what the cell holds; the value lies beside it. The word carries a version, which grows each time the
+ * cell becomes empty, so that a sender can tell its own value from a later one.
  *
  *      EMPTY v ──1 reserve──▶ WRITING v ──2 publish──▶ FULL v ──3 claim──▶ TAKING v ──4 empty──▶ EMPTY v+1
  *                                                       │                                          ▲
@@ -11,8 +12,8 @@
  * With one sender (`shared` false) edge 1 is skipped: nobody else writes. Edge 5 exists for rendezvous only, where a
  * sender may give up; there the receiver claims by compare-and-swap, and elsewhere edge 3 is skipped.
  *
- * Edges 2, 3 (of a rendezvous) and 4 are sequentially consistent: each is followed by a look at who waits for it, who has
- * announced himself before his last look at the word.
+ * Edges 2, 3 (of a rendezvous) and 4 are sequentially consistent: each is followed by a look at who waits for it, who
+ * has announced himself before his last look at the word.
  */
 #ifndef FERRITE_SCHED_PIPE_CELL_H
 #define FERRITE_SCHED_PIPE_CELL_H

@@ -1,16 +1,16 @@
 /*
- * The queue of a bounded pipe: a ring of slots, each with a sequence number of its own (Vyukov's bounded queue, with one
- * consumer). Capacity is a power of two, at least 2.
+ * The queue of a bounded pipe: a ring of slots, each with a sequence number of its own (Vyukov's bounded queue, with
+ * one consumer). Capacity is a power of two, at least 2.
  *
  *   sequence of slot i:  == position      free, for the sender of that position
  *                        == position + 1  full
  *                        == position + capacity  free again, for the next turn
  *
- * With several senders a position is reserved by compare-and-swap on `tail`; with one, by a store. A value becomes visible
- * by one exchange of the slot's sequence, which is also the fence before the look at a waiting receiver.
+ * With several senders a position is reserved by compare-and-swap on `tail`; with one, by a store. A value becomes
+ * visible by one exchange of the slot's sequence, which is also the fence before the look at a waiting receiver.
  *
- * Rejected: head and tail indices alone (with several senders, one that stops between reserving and writing would let the
- * receiver read an unwritten slot, or make the others wait for it).
+ * Rejected: head and tail indices alone (with several senders, one that stops between reserving and writing would let
+ * the receiver read an unwritten slot, or make the others wait for it).
  */
 #ifndef FERRITE_SCHED_PIPE_RING_H
 #define FERRITE_SCHED_PIPE_RING_H
@@ -63,7 +63,8 @@ static inline bool fe_pipe_ring_ready_after_announcing(const fe_atomic_u32 *sequ
 
 /* The value at `head` has been read. Senders that wait for room must be looked for after this. */
 static inline void fe_pipe_ring_release(fe_atomic_u32 *sequences, uint32_t mask, uint32_t head) {
-    /* Pairs with fe_pipe_ring_reserve. seq_cst: before the look at waiting senders; pairs with fe_pipe_ring_has_room. */
+    /* Pairs with fe_pipe_ring_reserve. seq_cst: before the look at the waiting senders, and with
+     * fe_pipe_ring_has_room. */
     (void)fe_exchange_seq_cst(&sequences[head & mask], head + mask + 1);
 }
 

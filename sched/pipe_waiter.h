@@ -1,10 +1,14 @@
 /*
- * How a pipe's receiver is found by those who send to it: one word in the pipe that holds the waiting task, or the
- * selector that the port is in (tagged).
+ * How those who wait at a pipe are found by the other side. Each wait follows one pattern: announce; look at the queue
+ * once more; park. Each change of the queue is followed by a look at who waits. The change, the announcement and both
+ * looks are sequentially consistent, so at least one of the two sees the other.
  *
- * The receiver announces itself, looks at the queue once more, and parks. A sender publishes its value, looks here, and
- * claims the receiver: exactly one claims each announcement, and a claimed receiver looks at the queue at least once more
- * before it returns. That is what lets the sender of a rendezvous go on at once: its value is as good as received.
+ *   waiter   the receiver's task, or the selector that the port is in (tagged)
+ *   crowded  whether senders wait for room; they stand in a list under the pipe's lock
+ *   pending  rendezvous: the task whose value lies in the cell, and which waits for it to be taken
+ *
+ * Exactly one sender claims each announcement of the receiver, and a claimed receiver looks at the queue at least once
+ * more before it returns. That is what lets the sender of a rendezvous go on at once: its value is as good as received.
  */
 #ifndef FERRITE_SCHED_PIPE_WAITER_H
 #define FERRITE_SCHED_PIPE_WAITER_H
@@ -19,12 +23,13 @@ static inline void fe_waiter_announce(fe_atomic_uptr *word, uintptr_t who) {
     fe_store_seq_cst(word, who); /* before that look; pairs with the publishing exchange before fe_waiter_find */
 }
 
-/* The receiver no longer waits. False if a sender has claimed it meanwhile. */
+/* The receiver no longer waits. False if a sender has claimed it meanwhile; the look that follows sees its value. */
 static inline bool fe_waiter_retract(fe_atomic_uptr *word) {
-    if (fe_load_relaxed(word) == FE_WAITER_NONE) /* ours until it is claimed; a claim comes with a notification */
+    /* Acquire; pairs with fe_waiter_claim. Nobody but us puts anything but NONE there. */
+    if (fe_load_acquire(word) == FE_WAITER_NONE)
         return false;
-    /* seq_cst: before the look at the queue that follows, as if announcing. */
-    return fe_exchange_seq_cst(word, FE_WAITER_NONE) != FE_WAITER_NONE;
+    /* Acquire: as above, if we are claimed at this moment. */
+    return fe_exchange_acquire(word, FE_WAITER_NONE) != FE_WAITER_NONE;
 }
 
 /* Who waits; after a value was published, or the pipe closed. Senders. */
@@ -34,8 +39,53 @@ static inline uintptr_t fe_waiter_find(const fe_atomic_uptr *word) {
 
 /* Claims the task `who` that fe_waiter_find saw. */
 static inline bool fe_waiter_claim(fe_atomic_uptr *word, uintptr_t who) {
-    /* Relaxed: the notification that follows orders what must be. */
-    return fe_cas_relaxed(word, &who, FE_WAITER_NONE);
+    /* Release; pairs with fe_waiter_retract: the value that we published comes first. */
+    return fe_cas_release(word, &who, FE_WAITER_NONE);
+}
+
+/* A sender is about to wait for room; it must look at the queue once more (..._has_room). Under the pipe's lock. */
+static inline void fe_crowd_announce(fe_atomic_u32 *crowded) {
+    fe_store_seq_cst(crowded, 1); /* before that look; pairs with fe_crowd_waits */
+}
+
+/* No sender waits any more. Under the pipe's lock. */
+static inline void fe_crowd_disperse(fe_atomic_u32 *crowded) {
+    fe_store_relaxed(crowded, 0); /* the lock orders it against announcements; outside it is a hint */
+}
+
+/* Whether senders wait; after room was made, by whoever made it. */
+static inline bool fe_crowd_waits(const fe_atomic_u32 *crowded) {
+    return fe_load_seq_cst(crowded) != 0; /* pairs with fe_crowd_announce */
+}
+
+/* A waiting sender's node has been taken out of the list, which its owner may now forget. Under the pipe's lock. */
+static inline void fe_crowd_release(fe_atomic_u32 *queued) {
+    fe_store_release(queued, 0); /* pairs with fe_crowd_held: we are done with the node */
+}
+
+/* Whether a waiting sender's node is in the list. Its owner, without the lock. */
+static inline bool fe_crowd_held(const fe_atomic_u32 *queued) {
+    return fe_load_acquire(queued) != 0; /* pairs with fe_crowd_release */
+}
+
+/*
+ * A sender is about to wait for its value to be taken; it must look at the cell once more (fe_cell_pending). Returns
+ * whom it displaced, or 0. If that look says that its own value is gone, the one displaced may be the next sender,
+ * whose value lies there now: the caller must unpark it, and it must announce itself anew.
+ */
+static inline uintptr_t fe_pending_announce(fe_atomic_uptr *pending, uintptr_t who) {
+    return fe_exchange_seq_cst(pending, who); /* before that look; pairs with fe_pending_find */
+}
+
+/* Who waits for its value to be taken, or 0; after fe_cell_claim, or the port's closing. */
+static inline uintptr_t fe_pending_find(const fe_atomic_uptr *pending) {
+    return fe_load_seq_cst(pending); /* pairs with fe_pending_announce */
+}
+
+/* That sender no longer waits. */
+static inline void fe_pending_retract(fe_atomic_uptr *pending, uintptr_t who) {
+    /* Relaxed: a later sender may be there already; ours, if seen too late, costs it one wake-up in vain. */
+    (void)fe_cas_relaxed(pending, &who, 0);
 }
 
 #endif

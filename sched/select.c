@@ -19,9 +19,7 @@ static struct fe_selector_state *selector_of(const struct fe_pipe *pipe) {
 
 /* Puts the pipe's node into the queue unless it is there; true if it was put. */
 static bool enqueue(struct fe_selector_state *state, struct fe_pipe *pipe) {
-    /* Acquire and release: pairs with the exchange in fe_select. Who finds the node there already knows that the selector
-     * will look at the pipe after that exchange, and thus see what was published before this one. */
-    if (fe_exchange_acq_rel(&pipe->selected, 1))
+    if (!fe_selected_mark(&pipe->selected))
         return false;
     fe_inbox_push(&state->ready, &pipe->node);
     return true;
@@ -125,8 +123,7 @@ fe_status fe_select(fe_selector selector, fe_nanoseconds deadline, uintptr_t *ta
         struct fe_inbox_node *node = fe_inbox_pop(&state->ready);
         if (node) {
             struct fe_pipe *pipe = FE_CONTAINER_OF(node, struct fe_pipe, node);
-            /* seq_cst: before the look at the pipe; pairs with enqueue and the publishing before it. */
-            fe_exchange_seq_cst(&pipe->selected, 0);
+            fe_selected_clear(&pipe->selected);
             if (!fe_pipe_ready(pipe))
                 continue;
             state->last = pipe;

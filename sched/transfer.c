@@ -22,8 +22,7 @@ static inline void copy(void *to, const void *from, size_t bytes) {
 
 static inline fe_status list_put(struct fe_pipe *pipe, const void *value) {
     struct fe_pipe_list *list = fe_pipe_list(pipe);
-    /* Acquire: pairs with the exchange in list_take, whose receiver is done with the node. */
-    struct fe_pipe_node *node = fe_exchange_acquire(&list->spare, NULL);
+    struct fe_pipe_node *node = fe_spare_take(&list->spare);
     if (!node) {
         node = fe_heap_try_alloc(sizeof *node + pipe->value_bytes);
         if (!node)
@@ -31,8 +30,7 @@ static inline fe_status list_put(struct fe_pipe *pipe, const void *value) {
     }
     copy(node->value, value, pipe->value_bytes);
     fe_fetch_add_relaxed(&pipe->word, 1); /* a figure */
-    fe_inbox_push(&list->inbox, &node->node);
-    fe_fence_seq_cst(); /* before the look at the waiting receiver; pairs with fe_waiter_announce */
+    fe_list_push(&list->inbox, &node->node);
     return FE_OK;
 }
 
@@ -44,8 +42,7 @@ static inline bool list_take(struct fe_pipe *pipe, void *value) {
     struct fe_pipe_node *node = FE_CONTAINER_OF(popped, struct fe_pipe_node, node);
     copy(value, node->value, pipe->value_bytes);
     pipe->head++;
-    /* Release: pairs with the exchange in list_put. Acquire: what is freed was another's. */
-    void *spare = fe_exchange_acq_rel(&list->spare, node);
+    void *spare = fe_spare_leave(&list->spare, node);
     if (spare)
         fe_heap_free(spare);
     return true;
@@ -53,7 +50,7 @@ static inline bool list_take(struct fe_pipe *pipe, void *value) {
 
 /* Puts the value in. *version: of the cell, for a rendezvous. FE_OK, FE_ECLOSED, FE_EAGAIN (full), FE_ENOMEM. */
 static inline fe_status put(struct fe_pipe *pipe, const void *value, uint32_t *version) {
-    if (FE_UNLIKELY(fe_load_relaxed(&pipe->closed) != 0)) /* closing orders nothing: a value may still slip in */
+    if (FE_UNLIKELY(fe_ends_closed(&pipe->closed) != 0))
         return FE_ECLOSED;
     if (pipe->kind == FE_PIPE_CELL) {
         if (!fe_cell_reserve(&pipe->word, pipe->shared, version))
@@ -74,7 +71,7 @@ static inline fe_status put(struct fe_pipe *pipe, const void *value, uint32_t *v
 }
 
 static inline void tell_senders(struct fe_pipe *pipe) {
-    if (FE_UNLIKELY(fe_load_seq_cst(&pipe->crowded))) /* pairs with the store in wait_for_room */
+    if (FE_UNLIKELY(fe_crowd_waits(&pipe->crowded)))
         fe_pipe_wake_senders(pipe, false);
 }
 
@@ -99,7 +96,7 @@ static inline bool take(struct fe_pipe *pipe, void *value) {
         if (!fe_cell_claim(&pipe->word, &version))
             return false;
         copy(value, pipe->queue, pipe->value_bytes);
-        struct fe_tcb *sender = (struct fe_tcb *)fe_load_seq_cst(&pipe->pending); /* pairs with wait_taken */
+        struct fe_tcb *sender = (struct fe_tcb *)fe_pending_find(&pipe->pending);
         fe_cell_empty(&pipe->word, version);
         if (sender)
             fe_unpark(sender);
@@ -109,7 +106,7 @@ static inline bool take(struct fe_pipe *pipe, void *value) {
 }
 
 bool fe_pipe_ready(struct fe_pipe *pipe) {
-    if (fe_load_seq_cst(&pipe->closed) & FE_SENDER_CLOSED) /* pairs with fe_sender_close */
+    if (fe_ends_closed_after_announcing(&pipe->closed) & FE_SENDER_CLOSED)
         return true;
     switch (pipe->kind) {
     case FE_PIPE_CELL:
@@ -117,13 +114,12 @@ bool fe_pipe_ready(struct fe_pipe *pipe) {
     case FE_PIPE_RING:
         return fe_pipe_ring_ready_after_announcing(fe_pipe_sequences(pipe), pipe->mask, pipe->head);
     default:
-        fe_fence_seq_cst(); /* pairs with the fence in list_put */
-        return !fe_inbox_empty(&fe_pipe_list(pipe)->inbox);
+        return fe_list_ready_after_announcing(&fe_pipe_list(pipe)->inbox);
     }
 }
 
 static bool has_room(struct fe_pipe *pipe) {
-    if (fe_load_seq_cst(&pipe->closed)) /* pairs with fe_port_close, which then wakes who has announced himself */
+    if (fe_ends_closed_after_announcing(&pipe->closed)) /* fe_port_close wakes who announced himself before it */
         return true;
     return pipe->kind == FE_PIPE_CELL
                ? fe_cell_has_room(&pipe->word)
@@ -154,8 +150,8 @@ static void unlink_sender(struct fe_pipe *pipe, struct fe_pipe_sender *sender) {
     else
         pipe->waiting_tail = sender->link;
     if (!pipe->waiting)
-        fe_store_relaxed(&pipe->crowded, 0); /* under the lock; only a hint outside */
-    fe_store_release(&sender->queued, 0);    /* pairs with the load in wait_for_room: we are done with the node */
+        fe_crowd_disperse(&pipe->crowded);
+    fe_crowd_release(&sender->queued);
 }
 
 void fe_pipe_wake_senders(struct fe_pipe *pipe, bool all) {
@@ -183,12 +179,11 @@ static fe_status wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds 
     struct fe_pipe_sender self = {.task = fe_park_self()};
     uintptr_t state = fe_arch_interrupts_disable();
     fe_spinlock_acquire(&pipe->lock);
-    /* seq_cst: before the look at the queue; pairs with the receiver's look after it has made room. */
-    fe_store_seq_cst(&pipe->crowded, 1);
+    fe_crowd_announce(&pipe->crowded);
     bool room = has_room(pipe);
     if (room) {
         if (!pipe->waiting)
-            fe_store_relaxed(&pipe->crowded, 0); /* under the lock; only a hint outside */
+            fe_crowd_disperse(&pipe->crowded);
     } else {
         /* Who was woken and came too late goes to the front, so that newcomers do not starve it. */
         self.link = again ? &pipe->waiting : pipe->waiting_tail;
@@ -204,7 +199,7 @@ static fe_status wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds 
     fe_arch_interrupts_restore(state);
     if (room)
         return FE_OK;
-    while (fe_load_acquire(&self.queued)) { /* pairs with unlink_sender */
+    while (fe_crowd_held(&self.queued)) {
         if (deadline != FE_FOREVER && fe_time_now() >= deadline) {
             state = fe_arch_interrupts_disable();
             fe_spinlock_acquire(&pipe->lock);
@@ -224,11 +219,12 @@ static fe_status wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds 
 static fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
     struct fe_tcb *self = fe_park_self();
     fe_status status = FE_OK;
-    /* seq_cst: before fe_cell_pending; pairs with the receiver's look after fe_cell_claim. Only the sender whose value lies
-     * in the cell writes this word. */
-    fe_store_seq_cst(&pipe->pending, (uintptr_t)self);
-    while (fe_cell_pending(&pipe->word, version)) {
-        if (fe_load_seq_cst(&pipe->closed) & FE_PORT_CLOSED) /* pairs with fe_port_close */
+    uintptr_t displaced;
+    for (;;) {
+        displaced = fe_pending_announce(&pipe->pending, (uintptr_t)self);
+        if (!fe_cell_pending(&pipe->word, version))
+            break;
+        if (fe_ends_closed_after_announcing(&pipe->closed) & FE_PORT_CLOSED)
             status = FE_ECLOSED;
         else if (deadline != FE_FOREVER && fe_time_now() >= deadline)
             status = FE_ETIMEDOUT;
@@ -242,18 +238,17 @@ static fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanosecon
         }
         fe_park_until(deadline);
     }
-    uintptr_t mine = (uintptr_t)self;
-    fe_cas_relaxed(&pipe->pending, &mine, 0); /* a later sender may be there already; stale, it would cost a wake-up */
+    fe_pending_retract(&pipe->pending, (uintptr_t)self);
+    if (displaced && displaced != (uintptr_t)self)
+        fe_unpark((struct fe_tcb *)displaced);
     return status;
 }
 
 /* Sending --------------------------------------------------------------------------------------------------------- */
 
 static inline void sent(struct fe_pipe *pipe) {
-    if (FE_UNLIKELY(pipe->flags & FE_PIPE_ONESHOT)) {
-        /* Release: pairs with fe_pipe_ready; the value comes first. */
-        fe_fetch_or_release(&pipe->closed, FE_SENDER_CLOSED);
-    }
+    if (FE_UNLIKELY(pipe->flags & FE_PIPE_ONESHOT))
+        fe_ends_close_after_value(&pipe->closed);
 }
 
 static fe_status send_slowly(struct fe_pipe *pipe, const void *value, fe_nanoseconds deadline) {
@@ -300,7 +295,7 @@ fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
         return FE_ECONTEXT;
     if (pipe->rendezvous) {
         uintptr_t who = fe_waiter_find(&pipe->waiter);
-        if (!fe_load_relaxed(&pipe->closed) && (who == FE_WAITER_NONE || who & FE_WAITER_SELECTOR))
+        if (!fe_ends_closed(&pipe->closed) && (who == FE_WAITER_NONE || who & FE_WAITER_SELECTOR))
             return FE_EAGAIN; /* nobody is waiting to receive it now */
     }
     fe_status status = put(pipe, value, &version);
@@ -320,8 +315,7 @@ fe_status fe_pipe_try_receive(fe_port port, void *value) {
     struct fe_pipe *pipe = port.pipe;
     if (take(pipe, value))
         return FE_OK;
-    /* Pairs with close_sending: after it no value comes, so one more look is the last. */
-    if (!(fe_load_acquire(&pipe->closed) & FE_SENDER_CLOSED))
+    if (!fe_ends_closed_last(&pipe->closed))
         return FE_EAGAIN;
     return take(pipe, value) ? FE_OK : FE_ECLOSED;
 }
