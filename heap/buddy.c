@@ -3,33 +3,44 @@
 
 struct fe_buddy fe_buddy;
 
-/* The lowest block that fits, whatever its order: so what is in use stays together at the low end, and what is sized by the
- * highest address in use (the exchange heap's map) stays small. */
-size_t fe_buddy_take(unsigned order) {
-    size_t index = FE_PAGE_INDEX_NONE;
-    unsigned have = order;
-    for (unsigned o = order; o <= FE_PAGE_ORDER_MAX; o++) {
-        size_t block = fe_bitset_first(&fe_buddy.free[o]);
-        if (block != SIZE_MAX && block << o < index) {
-            index = block << o;
-            have = o;
-        }
+static void put(unsigned order, size_t index) {
+    fe_bitset_add(&fe_buddy.free[order], index >> order);
+    if (index < fe_buddy.lowest[order])
+        fe_buddy.lowest[order] = index;
+}
+
+static void drop(unsigned order, size_t index) {
+    fe_bitset_remove(&fe_buddy.free[order], index >> order);
+    if (index == fe_buddy.lowest[order]) {
+        size_t first = fe_bitset_first(&fe_buddy.free[order]);
+        fe_buddy.lowest[order] = first == SIZE_MAX ? FE_PAGE_INDEX_NONE : first << order;
     }
+}
+
+size_t fe_buddy_take(unsigned least, unsigned *most) {
+    size_t index = FE_PAGE_INDEX_NONE;
+    unsigned have = least;
+    for (unsigned order = least; order <= FE_PAGE_ORDER_MAX; order++)
+        if (fe_buddy.lowest[order] < index) {
+            index = fe_buddy.lowest[order];
+            have = order;
+        }
     if (index == FE_PAGE_INDEX_NONE)
         return index;
-    fe_bitset_remove(&fe_buddy.free[have], index >> have);
-    while (have > order) {
+    drop(have, index);
+    while (have > *most) {
         have--;
-        fe_bitset_add(&fe_buddy.free[have], (index >> have) + 1);
+        put(have, index + ((size_t)1 << have));
     }
-    fe_buddy.free_pages -= (uint64_t)1 << order;
+    *most = have;
+    fe_buddy.free_pages -= (uint64_t)1 << have;
     return index;
 }
 
 /* First fit over the largest blocks; neighbours among the indices are so among the addresses only if their sections
  * are. A linear scan: 4096 blocks on a machine of 16 GB, and only for runs beyond 4 MiB. */
 size_t fe_buddy_take_blocks(size_t blocks) {
-    struct fe_bitset *free = &fe_buddy.free[FE_PAGE_ORDER_MAX];
+    const struct fe_bitset *free = &fe_buddy.free[FE_PAGE_ORDER_MAX];
     size_t run = 0;
     for (size_t block = 0; block < fe_buddy.places; block++) {
         if (!fe_bitset_has(free, block)) {
@@ -42,7 +53,7 @@ size_t fe_buddy_take_blocks(size_t blocks) {
             continue;
         size_t first = block + 1 - blocks;
         for (size_t n = first; n <= block; n++)
-            fe_bitset_remove(free, n);
+            drop(FE_PAGE_ORDER_MAX, n << FE_PAGE_ORDER_MAX);
         fe_buddy.free_pages -= (uint64_t)blocks << FE_PAGE_ORDER_MAX;
         return first << FE_PAGE_ORDER_MAX;
     }
@@ -52,13 +63,13 @@ size_t fe_buddy_take_blocks(size_t blocks) {
 void fe_buddy_give(size_t index, unsigned order) {
     fe_buddy.free_pages += (uint64_t)1 << order;
     for (; order < FE_PAGE_ORDER_MAX; order++) {
-        size_t buddy = (index >> order) ^ 1;
-        if (!fe_bitset_has(&fe_buddy.free[order], buddy))
+        size_t buddy = index ^ (size_t)1 << order;
+        if (!fe_bitset_has(&fe_buddy.free[order], buddy >> order))
             break;
-        fe_bitset_remove(&fe_buddy.free[order], buddy);
+        drop(order, buddy);
         index &= ~((size_t)1 << order);
     }
-    fe_bitset_add(&fe_buddy.free[order], index >> order);
+    put(order, index);
 }
 
 bool fe_buddy_is_free(size_t index) {

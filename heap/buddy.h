@@ -9,7 +9,8 @@
  *     of each further block of a run, FE_PAGE_CACHED for a page in a core's cache, and 0 for all others. So what is freed
  *     can be checked exactly, and no free page is ever read or written: they need not even be mapped.
  *
- * The least free block is always taken, which keeps long runs whole at the high end.
+ * The lowest free block is always taken, whatever its order: so what is in use stays together at the low end, long runs
+ * stay whole at the high one, and what is sized by the highest address in use (the exchange heap's map) stays small.
  *
  * Rejected: lists threaded through the free pages (they touch a cold line a step, trust memory that a wild write may have
  * changed, and need the memory mapped); one flat map by physical address (gigabytes of it on machines with RAM far up).
@@ -45,6 +46,7 @@ struct fe_buddy {
     /* Under the lock. */
     struct fe_spinlock lock __attribute__((aligned(FE_CACHE_LINE)));
     struct fe_bitset free[FE_PAGE_ORDER_MAX + 1];
+    size_t lowest[FE_PAGE_ORDER_MAX + 1]; /* index of the first page of free's least member, or FE_PAGE_INDEX_NONE */
     uint64_t free_pages;  /* written under the lock, read by anyone */
     uint64_t total_pages; /* the same */
 };
@@ -68,8 +70,9 @@ static inline uint64_t fe_buddy_address(size_t index) {
 
 /* All of these under the lock. */
 
-/* Takes a block; FE_PAGE_INDEX_NONE if there is none. Does not set its state. */
-size_t fe_buddy_take(unsigned order);
+/* Takes the lowest block of at least the order `least`, cut down to the order `*most`, or FE_PAGE_INDEX_NONE; *most becomes
+ * the order that it has. Does not set its state. */
+size_t fe_buddy_take(unsigned least, unsigned *most);
 /* Takes 2^FE_PAGE_ORDER_MAX * `blocks` pages in a row, aligned to one block. */
 size_t fe_buddy_take_blocks(size_t blocks);
 /* Returns a block, joined with its free buddies. Its state must be cleared already. */

@@ -38,17 +38,13 @@ static void count_free(struct fe_page_cache *cache, unsigned count) {
     __atomic_store_n(&cache->count, count, __ATOMIC_RELAXED);
 }
 
-/* Fills the cache to a half, taking the smallest free blocks there are, so that fragments are used first. */
+/* Fills the cache to a half, with the lowest pages there are. */
 static void refill(struct fe_page_cache *cache) {
     unsigned count = 0;
     fe_spinlock_acquire(&fe_buddy.lock);
     while (count < FE_PAGE_CACHE_BATCH) {
-        unsigned order = 0;
-        while (order < FE_PAGE_CACHE_BATCH_ORDER && fe_bitset_first(&fe_buddy.free[order]) == SIZE_MAX)
-            order++;
-        while ((1u << order) > FE_PAGE_CACHE_BATCH - count)
-            order--;
-        size_t index = fe_buddy_take(order);
+        unsigned order = 31 - (unsigned)__builtin_clz(FE_PAGE_CACHE_BATCH - count);
+        size_t index = fe_buddy_take(0, &order);
         if (index == FE_PAGE_INDEX_NONE)
             break;
         uint64_t page = fe_buddy_address(index);
@@ -77,8 +73,9 @@ static void spill(struct fe_page_cache *cache, unsigned count) {
 }
 
 static uint64_t take_block(unsigned order) {
+    unsigned most = order;
     fe_spinlock_acquire(&fe_buddy.lock);
-    size_t index = fe_buddy_take(order);
+    size_t index = fe_buddy_take(order, &most);
     if (index != FE_PAGE_INDEX_NONE)
         fe_buddy.state[index] = (uint8_t)(FE_PAGE_HELD | order);
     fe_spinlock_release(&fe_buddy.lock);
@@ -145,7 +142,8 @@ void fe_page_free(uint64_t page, unsigned order) {
 static size_t take_run(size_t pages, unsigned order) {
     fe_spinlock_acquire(&fe_buddy.lock);
     size_t blocks = (pages + FE_SECTION_PAGES - 1) / FE_SECTION_PAGES;
-    size_t first = blocks > 1 ? fe_buddy_take_blocks(blocks) : fe_buddy_take(order);
+    unsigned most = order;
+    size_t first = blocks > 1 ? fe_buddy_take_blocks(blocks) : fe_buddy_take(order, &most);
     size_t taken = blocks > 1 ? blocks * FE_SECTION_PAGES : (size_t)1 << order;
     if (first != FE_PAGE_INDEX_NONE) {
         size_t index = first, rest = pages;

@@ -135,6 +135,7 @@ static void place_metadata(const struct plan *plan, uint64_t physical, size_t pl
     memory += plan->section_bytes;
     for (unsigned order = 0; order <= FE_PAGE_ORDER_MAX; order++) {
         fe_bitset_place(&fe_buddy.free[order], (places * FE_SECTION_PAGES) >> order, (uint64_t *)(void *)memory);
+        fe_buddy.lowest[order] = FE_PAGE_INDEX_NONE;
         memory += plan->words[order] * sizeof(uint64_t);
     }
     fe_buddy.state = (uint8_t *)memory;

@@ -36,9 +36,10 @@ struct fe_span {
     uint32_t size;              /* slabs: bytes of a slot */
     uint16_t magazine;          /* slabs: offset of the class's magazine in struct fe_heap_core */
     uint8_t kind;               /* enum fe_span_kind */
-    uint8_t class;
+    bool tiny;                  /* slabs: size is less than 64 */
     uintptr_t base;
     size_t bytes;
+    unsigned class;
     unsigned core; /* index of the owner; for a large block, of the core that allocated it */
 
     /* Slabs: owner's core only. Large blocks: under the heap's lock. */
