@@ -60,6 +60,8 @@ struct fe_machine {
     void (*console_put)(const char *text, size_t bytes);
     /* Starts input: `line` is its interrupt; the driver calls console_received for each byte from its handler. */
     fe_status (*console_start)(void);
+    /* Holds input back, or lets it come again: meanwhile it stays in the device, and with whoever sends it. Any context. */
+    void (*console_hold)(bool hold);
 
     /* Turns the machine off. `status` reaches the host where the machine has a way for that. */
     FE_NORETURN void (*power_off)(int status);
@@ -75,7 +77,7 @@ extern struct fe_machine fe_machine;
 struct fe_machine_hooks {
     void (*timer)(void);              /* this core's one-shot timer fired */
     void (*woken)(void);              /* this core took a wake-up interrupt */
-    void (*console_received)(const uint8_t *data, size_t bytes);
+    bool (*console_received)(const uint8_t *data, size_t bytes); /* at most 64; false: held back, so read no more now */
 };
 extern struct fe_machine_hooks fe_machine_hooks;
 

@@ -3,7 +3,9 @@
  * makes the reading task ready. Nothing polls.
  *
  * The ring has one producer (the interrupt handler, on the core that the line is routed to) and one consumer (the task
- * that has made itself the reader). Bytes that find the ring full are counted, and told as an error.
+ * that has made itself the reader). Before the ring is full the handler holds the device back, and the reader lets it go
+ * on when half is free; the rest waits in the device or with the sender. (Where a device can't be held back, bytes that find
+ * the ring full are counted, and told as an error.)
  *
  * In a pipe (console=pipe) the end-of-transmission character, 0x04, is the end of input, and stays so: a serial line has
  * no other way to say it. It ends the input when it is reached, not when it arrives. On a terminal every byte passes.
@@ -24,12 +26,14 @@
 #include <sched/scheduler.h>
 
 #define RING_BYTES 4096u /* a power of two */
+#define ROOM 64u         /* the most that comes at once */
 #define END_OF_TRANSMISSION 0x04
 
 static struct {
     uint8_t bytes[RING_BYTES];
     _Atomic uint32_t head; /* bytes ever put in; the interrupt handler's */
     _Atomic uint32_t lost; /* bytes that found it full; the interrupt handler's */
+    _Atomic bool held;     /* set by the handler after it has held the device back; whoever clears it lets the device go on */
     struct fe_event arrived;
     uint32_t lost_told;    /* the event handler's */
     _Atomic uint32_t tail __attribute__((aligned(FE_CACHE_LINE))); /* bytes ever taken out; the reader's */
@@ -37,7 +41,7 @@ static struct {
 } input;
 
 /* Interrupt handler. */
-static void received(const uint8_t *data, size_t bytes) {
+static bool received(const uint8_t *data, size_t bytes) {
     uint32_t head = atomic_load_explicit(&input.head, memory_order_relaxed); /* this handler alone writes it */
     uint32_t tail = atomic_load_explicit(&input.tail, memory_order_acquire); /* pairs with take(): the slots are read */
     for (size_t i = 0; i < bytes; i++) {
@@ -48,7 +52,13 @@ static void received(const uint8_t *data, size_t bytes) {
         input.bytes[head++ % RING_BYTES] = data[i];
     }
     atomic_store_explicit(&input.head, head, memory_order_release); /* pairs with take() */
-    fe_event_post(&input.arrived);
+    bool full = RING_BYTES - (head - tail) < ROOM && fe_machine.console_hold != NULL;
+    if (full) {
+        fe_machine.console_hold(true);
+        atomic_store_explicit(&input.held, true, memory_order_release); /* pairs with take(): lets go after the hold */
+    }
+    fe_event_post(&input.arrived); /* also wakes a reader that emptied the ring before it could see `held` */
+    return !full;
 }
 
 /* Scheduler context, on the core that takes the interrupts. */
@@ -95,6 +105,11 @@ static size_t take(uint8_t *data, size_t bytes) {
             data[got++] = byte;
     }
     atomic_store_explicit(&input.tail, tail, memory_order_release); /* pairs with received() */
+    /* Acquire: pairs with received(), which is done with the device by then. A `held` that comes later is seen next time:
+     * the event that follows it wakes the reader. */
+    if (head - tail <= RING_BYTES / 2 && atomic_load_explicit(&input.held, memory_order_relaxed) &&
+        atomic_exchange_explicit(&input.held, false, memory_order_acquire))
+        fe_machine.console_hold(false);
     return got;
 }
 

@@ -36,14 +36,19 @@ static void receive(void *argument) {
     (void)argument;
     uint8_t buffer[32];
     size_t count;
+    bool more = true;
     do {
         count = 0;
         while (count < sizeof buffer && !(fe_register_read(registers, FLAGS) & FLAG_RECEIVE_EMPTY))
             buffer[count++] = (uint8_t)fe_register_read(registers, DATA);
         if (count && fe_machine_hooks.console_received)
-            fe_machine_hooks.console_received(buffer, count);
-    } while (count == sizeof buffer);
+            more = fe_machine_hooks.console_received(buffer, count);
+    } while (more && count == sizeof buffer);
     fe_register_write(registers, INTERRUPT_CLEAR, 1u << 6);
+}
+
+static void hold(bool held) {
+    fe_register_write(registers, INTERRUPT_MASK, held ? 0 : RECEIVE_INTERRUPTS); /* what waits then interrupts at once */
 }
 
 static fe_status start(void) {
@@ -87,5 +92,6 @@ fe_status fe_pl011_init(const void *tree, struct fe_machine *machine, fe_complai
     fe_register_write(registers, CONTROL, CONTROL_ON);
     machine->console_put = put;
     machine->console_start = start;
+    machine->console_hold = hold;
     return FE_OK;
 }

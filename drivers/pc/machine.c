@@ -215,6 +215,7 @@ fe_status fe_machine_discover(const struct fe_boot_entry *entry, const struct fe
     if (machine->console_put) {
         console_line = acpi.isa[fe_uart_isa_line()].line;
         machine->console_start = console_start;
+        machine->console_hold = fe_uart_hold;
     }
     machine->timer_arm = fe_apic_timer_arm;
     machine->timer_stop = fe_apic_timer_stop;

@@ -57,6 +57,8 @@ void fe_uart_put(const char *text, size_t bytes);
 unsigned fe_uart_isa_line(void);
 /* Starts input by interrupt `line`. */
 fe_status fe_uart_start(unsigned line);
+/* Holds input back, or lets it come again. */
+void fe_uart_hold(bool hold);
 
 /* Power (power.c) ----------------------------------------------------------------------------------------------------- */
 

@@ -125,16 +125,16 @@ static void received(void *argument) {
     (void)argument;
     uint8_t data[64];
     size_t count = 0;
-    bool overrun = false;
-    while (!(read_register(INTERRUPT_IDENTIFY) & NOTHING_PENDING)) {
-        for (;;) {
+    bool overrun = false, more = true;
+    while (more && !(read_register(INTERRUPT_IDENTIFY) & NOTHING_PENDING)) {
+        while (more) {
             uint8_t status = read_register(LINE_STATUS); /* reading it also ends a line status interrupt */
             overrun |= status & STATUS_OVERRUN;
             if (!(status & STATUS_DATA))
                 break;
             data[count++] = read_register(DATA);
             if (count == sizeof(data)) {
-                fe_machine_hooks.console_received(data, count);
+                more = fe_machine_hooks.console_received(data, count);
                 count = 0;
             }
         }
@@ -143,6 +143,10 @@ static void received(void *argument) {
         fe_machine_hooks.console_received(data, count);
     if (overrun)
         fe_warn("the serial line lost input: bytes came while its FIFO was full");
+}
+
+void fe_uart_hold(bool hold) {
+    write_register(INTERRUPT_ENABLE, hold ? 0 : ENABLE_RECEIVED); /* what is in the FIFO then interrupts at once */
 }
 
 fe_status fe_uart_start(unsigned line) {
