@@ -52,9 +52,8 @@ void fe_heap_spoiled(const void *block, const struct fe_span *span) {
     uint32_t at = 0, most = span->size < FE_POISON_MOST ? span->size : FE_POISON_MOST;
     while (at + 1 < most && byte[at] == 0xff)
         at++;
-    COMPLAIN("fe_heap_alloc: %p, a block of %u bytes of core %u, was written after it was freed: byte %u is %#x; the block "
-             "is left out of use",
-             block, span->size, span->core, at, byte[at]);
+    COMPLAIN("fe_heap_alloc: %p, a block of %u bytes of core %u, was written after it was freed: byte %u is %#x", block,
+             span->size, span->core, at, byte[at]);
 }
 
 void fe_heap_out_of_memory(const char *function, size_t bytes) {
