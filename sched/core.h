@@ -40,6 +40,7 @@ struct fe_scheduler {
     /* Owner's core only. */
     struct fe_tcb *current; /* NULL: scheduler context */
     struct fe_tcb *lifo;    /* made ready by the running task */
+    struct fe_tcb *first;   /* made ready in scheduler context when nothing else was: runs next */
     uint32_t ticks_left;    /* switches until the next poll */
     /* What keeps a switch from its short path, in bytes so that one load sees them all. */
     volatile union fe_unusual {
@@ -68,7 +69,6 @@ struct fe_scheduler {
     fe_atomic_u64 ended;
     uint64_t weak_live;
     struct fe_core_statistics statistics;
-    fe_atomic_pointer leaving; /* the task that yields and is in the ring already, until it is saved */
     fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
 
     /* Timers: owner's core only. */

@@ -83,7 +83,7 @@ fe_status fe_core_statistics(unsigned core, struct fe_core_statistics *statistic
         return FE_EINVAL;
     const struct fe_scheduler *scheduler = fe_sched.schedulers[core];
     *statistics = scheduler->statistics;
-    statistics->queued = fe_ring_length(&scheduler->ring) + (scheduler->lifo != NULL);
+    statistics->queued = fe_ring_length(&scheduler->ring) + (scheduler->lifo != NULL) + (scheduler->first != NULL);
     return FE_OK;
 }
 

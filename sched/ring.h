@@ -13,6 +13,11 @@
  * seen head beyond it; then the claim fails, since head never returns to a value, and the copy is thrown away. So
  * indices have 64 bits: 32 come round in about a minute, and a stopped virtual CPU sleeps longer than that.
  *
+ * An item may be pushed before its owner is done with it: a task that yields is, to spare a call on the other side of the
+ * switch. It is named in `unfinished` until then, and thieves wait. They look after they have read the tail, so that an
+ * item below it is either named there or finished; and before they claim, so that what they move to a ring of their own
+ * can be stolen on.
+ *
  * Rejected: Chase and Lev's deque (the owner takes the newest first, which starves the oldest, and half of it can't be
  * stolen in one step); tokio's second head for steals in progress (slots become plain, but a stopped thief then keeps
  * the owner from using them, and the owner's take is longer); head and tail on lines of their own (owner and thief
@@ -35,6 +40,7 @@ struct fe_ring {
     FE_CACHE_ALIGNED fe_atomic_u64 head;
     /* Written by the owner. */
     fe_atomic_u64 tail;
+    fe_atomic_pointer unfinished;
     FE_CACHE_ALIGNED fe_speculative_pointer slots[FE_RING_CAPACITY];
 };
 
@@ -42,6 +48,7 @@ struct fe_ring {
 static inline void fe_ring_init(struct fe_ring *ring) {
     fe_store_relaxed(&ring->head, 0);
     fe_store_relaxed(&ring->tail, 0);
+    fe_store_relaxed(&ring->unfinished, NULL);
 }
 
 /* Appends `item`; false if the ring is full. Owner only. */
@@ -55,6 +62,17 @@ static inline bool fe_ring_push(struct fe_ring *ring, void *item) {
     /* Pairs with the load of tail in fe_ring_steal: the thief sees the slot, and what the item points to. */
     fe_store_release(&ring->tail, tail + 1);
     return true;
+}
+
+/* As fe_ring_push, of an item that nobody may use before fe_ring_finish. Owner only. */
+static inline bool fe_ring_push_unfinished(struct fe_ring *ring, void *item) {
+    fe_store_relaxed(&ring->unfinished, item); /* released by the store of tail: who sees the item sees this */
+    return fe_ring_push(ring, item);
+}
+
+/* The item pushed unfinished, if any, may be used. Owner only. */
+static inline void fe_ring_finish(struct fe_ring *ring) {
+    fe_store_release(&ring->unfinished, NULL); /* pairs with the load in fe_ring_steal */
 }
 
 /* Takes the oldest item; NULL if there is none. Owner only. */

@@ -15,8 +15,8 @@
  *
  * The rule that makes migration safe: nobody may resume a task before the switch has saved it whole. A task that blocks or
  * ends is therefore published (parked, given to its joiner) by its `after` function, which runs on the next context. A
- * task that yields is put into the ring before the switch, which saves the call, and is named in `leaving` until it is
- * saved; a thief that finds a name there waits for it to go, some thirty instructions.
+ * task that yields is put into the ring before the switch, which saves the call, and marked there as unfinished until it is
+ * saved, so that thieves wait (ring.h).
  *
  * Rejected: a global run queue (a lock on every switch); a saved flag in each task (a store on every switch, and every
  * waker would have to wait on it); stealing through messages (an idle core would wait for a busy one); a count of tasks
@@ -84,8 +84,8 @@ static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
         tcb = list_take(&self->pinned);
     if (!tcb)
         tcb = fe_ring_pop(&self->ring);
-    while (self->overflow.head && fe_ring_push(&self->ring, self->overflow.head))
-        list_take(&self->overflow);
+    while (self->overflow.head && fe_ring_length(&self->ring) < FE_RING_CAPACITY)
+        fe_ring_push(&self->ring, list_take(&self->overflow)); /* taken first: once pushed it may be another core's */
     if (!tcb)
         tcb = fe_ring_pop(&self->ring);
     if (!tcb)
@@ -152,10 +152,16 @@ void fe_scheduler_ready(struct fe_tcb *tcb) {
         self->unusual.pinned = 1;
     }
     tcb->core = self->core.index;
-    struct fe_tcb *displaced = self->lifo;
-    self->lifo = tcb;
-    if (displaced)
-        queue_last(self, displaced);
+    if (FE_LIKELY(self->current != NULL)) {
+        struct fe_tcb *displaced = self->lifo;
+        self->lifo = tcb;
+        if (displaced)
+            queue_last(self, displaced);
+    } else if (self->first || self->lifo || self->pinned.head || fe_ring_length(&self->ring)) {
+        queue_last(self, tcb); /* by events and timers: in their order */
+    } else {
+        self->first = tcb; /* not through the ring: it would wake a core to steal what this one is about to run */
+    }
 }
 
 /* Switching ------------------------------------------------------------------------------------------------------- */
@@ -168,7 +174,7 @@ void fe_scheduler_arrive(struct fe_tcb *previous) {
     if (previous)
         previous->after(previous);
     else
-        fe_store_release(&fe_scheduler_self()->leaving, NULL); /* pairs with wait_until_saved: the context is saved */
+        fe_ring_finish(&fe_scheduler_self()->ring);
 }
 
 /*
@@ -199,8 +205,7 @@ void fe_task_yield(void) {
     if (!next)
         return;
     self->ticks_left--;
-    fe_store_relaxed(&self->leaving, task); /* the push releases it: who finds the task sees that it is not saved */
-    fe_ring_push(&self->ring, task);
+    fe_ring_push_unfinished(&self->ring, task);
     self->current = next;
     fe_scheduler_arrive(fe_arch_switch(&task->context, &next->context, NULL));
 }
@@ -287,15 +292,6 @@ static uint64_t next_random(struct fe_scheduler *self) {
     return self->random = x;
 }
 
-/* A task that was just stolen from `victim` may be leaving it still: waits until it is saved. */
-static void wait_until_saved(struct fe_scheduler *victim) {
-    /* Both pair with the release in fe_scheduler_arrive; and the first, which comes after the steal, sees the store that
-     * precedes the push in fe_task_yield. */
-    void *leaving = fe_load_acquire(&victim->leaving);
-    while (leaving && fe_load_acquire(&victim->leaving) == leaving)
-        fe_arch_relax();
-}
-
 /* Goes round the other cores once, from a random one on. */
 static struct fe_tcb *steal(struct fe_scheduler *self) {
     unsigned start = (unsigned)(next_random(self) % fe_sched.cores);
@@ -307,7 +303,6 @@ static struct fe_tcb *steal(struct fe_scheduler *self) {
         void *first = NULL;
         unsigned count = fe_ring_steal(&victim->ring, &self->ring, &first);
         if (count) {
-            wait_until_saved(victim);
             self->statistics.steals++;
             self->statistics.stolen += count;
             return first;
@@ -354,7 +349,10 @@ static bool sleep(struct fe_scheduler *self) {
 
 /* The next task after a poll: the queues go before `lifo`. */
 static struct fe_tcb *take_after_poll(struct fe_scheduler *self) {
-    struct fe_tcb *next = take_in_turn(self);
+    struct fe_tcb *next = self->first;
+    self->first = NULL;
+    if (!next)
+        next = take_in_turn(self);
     if (!next) {
         next = self->lifo;
         self->lifo = NULL;
