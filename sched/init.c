@@ -25,6 +25,7 @@ static void initialise(struct fe_scheduler *self, unsigned index, uint32_t hardw
     self->overflow.tail = &self->overflow.head;
     self->next_id = index;
     self->armed = FE_FOREVER;
+    fe_wheel_init(&self->wheel);
     fe_inbox_init(&self->inbox);
     fe_ring_init(&self->ring);
 }

@@ -79,7 +79,7 @@ static void fired(struct fe_wheel_node *node) {
 }
 
 fe_nanoseconds fe_timers_next(const struct fe_scheduler *self) {
-    uint64_t tick = fe_wheel_next(&self->wheel);
+    uint64_t tick = self->wheel.next;
     return tick >= FE_FOREVER >> FE_TICK_SHIFT ? FE_FOREVER : tick << FE_TICK_SHIFT;
 }
 

@@ -2,12 +2,15 @@
  * A hierarchical timing wheel (Varghese and Lauck, 1987; scheme 6), one per core, touched by that core only.
  *
  * Six levels of 64 slots. A timer sits on the level of the highest six-bit digit in which its tick differs from the
- * wheel's, so that it is moved at most five times before it fires. Each level has a bitmap of slots in use, and the next
- * instant at which anything is due is found with at most six bit scans. Insertion and removal take constant time.
+ * wheel's, so that it is moved at most five times before it fires. All timers of a level are due before those of the levels
+ * above it, so the first slot of the lowest level in use, found by two bit scans, holds the timer that is due next.
+ * Insertion and removal take constant time.
  *
  * Invariants: wheel->now never goes back; every timer in the wheel has tick > wheel->now; a timer's slot follows from its
- * tick and wheel->now alone. What lies further ahead than the wheel spans (2^36 ticks) waits on the last level and is
- * placed again when that level turns.
+ * tick and wheel->now alone; no timer is due before wheel->next. What lies further ahead than the wheel spans (2^36 ticks)
+ * waits on the last level and is placed again when that level turns.
+ *
+ * Turning is put off until something is due, so that an idle core is not woken merely to move timers down.
  *
  * Rejected: a pairing heap, which makes cancelling, by far the commonest operation, the dearest one.
  */
@@ -28,10 +31,16 @@ struct fe_wheel_node {
 };
 
 struct fe_wheel {
-    uint64_t now; /* everything due up to and including this tick has been taken out */
-    uint64_t used[FE_WHEEL_LEVELS];
+    uint64_t now;  /* everything due up to and including this tick has been taken out */
+    uint64_t next; /* nothing is due before this tick; early if timers were removed since. FE_WHEEL_NEVER: nothing is */
+    uint32_t levels; /* bit per level: it has slots in use */
+    uint64_t used[FE_WHEEL_LEVELS]; /* bit per slot */
     struct fe_wheel_node *slots[FE_WHEEL_LEVELS][FE_WHEEL_SLOTS];
 };
+
+static inline void fe_wheel_init(struct fe_wheel *wheel) {
+    *wheel = (struct fe_wheel){.next = FE_WHEEL_NEVER};
+}
 
 static inline bool fe_wheel_contains(const struct fe_wheel_node *node) {
     return node->link != NULL;
@@ -53,6 +62,16 @@ static inline void fe_wheel_insert(struct fe_wheel *wheel, struct fe_wheel_node 
     node->link = head;
     *head = node;
     wheel->used[level] |= UINT64_C(1) << slot;
+    wheel->levels |= 1u << level;
+    if (node->tick < wheel->next)
+        wheel->next = node->tick;
+}
+
+/* A slot has become empty. */
+static inline void fe_wheel_slot_empty(struct fe_wheel *wheel, unsigned level, unsigned slot) {
+    wheel->used[level] &= ~(UINT64_C(1) << slot);
+    if (wheel->used[level] == 0)
+        wheel->levels &= ~(1u << level);
 }
 
 /* Takes `node`, which must be in this wheel, out. */
@@ -63,13 +82,10 @@ static inline void fe_wheel_remove(struct fe_wheel *wheel, struct fe_wheel_node 
         node->next->link = link;
     } else if ((uintptr_t)link - (uintptr_t)wheel->slots < sizeof wheel->slots) { /* it was the slot's last */
         size_t index = ((uintptr_t)link - (uintptr_t)wheel->slots) / sizeof *link;
-        wheel->used[index / FE_WHEEL_SLOTS] &= ~(UINT64_C(1) << (index % FE_WHEEL_SLOTS));
+        fe_wheel_slot_empty(wheel, (unsigned)(index / FE_WHEEL_SLOTS), index % FE_WHEEL_SLOTS);
     }
     node->link = NULL;
 }
-
-/* The earliest tick at which fe_wheel_advance would do something (fire or move a timer); FE_WHEEL_NEVER: none. */
-uint64_t fe_wheel_next(const struct fe_wheel *wheel);
 
 /* Moves the wheel to `now` and calls due(node) for every timer whose tick is at most `now`, in order of their ticks'
  * slots. The node is out of the wheel when it is called, and may be put in again. */
