@@ -4,9 +4,8 @@
  * In order: what a hypervisor says (leaf 0x40000010), what the CPU says of its crystal (leaves 0x15 and 0x16), and else a
  * measurement over SPIN of spinning against a clock of known rate: ACPI's power management timer, or else channel 2 of the
  * PIT, which shows by standing still that it is not there. Both ends of the measurement wait for an edge, so that what remains
- * is the time
- * of a register read: a part in a thousand or so. fe_machine.counter_hz_refined repeats the division over the time since then,
- * at no wait at all, and is a thousand times better after some tenths of a second.
+ * is the time of a register read: a part in a thousand or so. fe_machine.counter_hz_refined repeats the division over the
+ * time since then, at no wait at all, and is a thousand times better after some tenths of a second.
  *
  * Rejected: spinning longer (a tenth of all of boot would be waiting), the RTC (edges come once a second), the HPET (one more
  * driver for what the PM timer does; add it when a machine turns up that has neither).
