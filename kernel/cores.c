@@ -47,8 +47,7 @@ static void secondary_main(void *argument) {
         fe_arch_halt();
     while (!atomic_load_explicit(&may_run, memory_order_acquire)) /* pairs with fe_cores_release */
         fe_arch_relax();
-    fe_scheduler_publish(core); /* edge 2 */
-    fe_log_start_events(core);
+    fe_log_start_events(core); /* edge 2 */
     fe_scheduler_run();
 }
 
@@ -148,6 +147,7 @@ unsigned fe_cores_start(unsigned wanted) {
         }
         if (!start_next(running, core, stack_top))
             break;
+        fe_scheduler_publish(core); /* now, so that a program never finds fewer cores than it was told of */
         running++;
     }
     return running;

@@ -30,7 +30,8 @@ struct fe_core *fe_scheduler_boot_core(void);
 FE_MUST_CHECK fe_status fe_scheduler_init(unsigned cores);
 /* Makes the scheduler of core `index` (1 and up). Boot core only. */
 FE_MUST_CHECK fe_status fe_scheduler_create(unsigned index, uint32_t hardware_id, struct fe_core **core);
-/* Makes a created scheduler known to the others: from here on work may be posted to it. By its own core, before it runs. */
+/* Makes a created scheduler known to the others: from here on work may be posted to it. By the boot
+ * core, before any scheduler runs. */
 void fe_scheduler_publish(struct fe_core *core);
 /* Runs the calling core's scheduler for ever: enables interrupts, runs tasks, sleeps. fe_arch_core is set. */
 FE_NORETURN void fe_scheduler_run(void);
