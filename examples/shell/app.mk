@@ -1,0 +1,2 @@
+# What `run` can start.
+PROGRAMS := hello wordcount

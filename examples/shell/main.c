@@ -1,0 +1,68 @@
+/*
+ * The shell: commands from the serial console, one a line. A person gets a prompt, line editing and history; a script gets
+ * the output of its commands and nothing else. docs/tutorial.md has a tour.
+ *
+ * It waits for input as any task does: the serial interrupt posts to its core's event loop, which makes the reader ready.
+ */
+#include <ferrite/ferrite.h>
+
+#include "commands.h"
+#include "line.h"
+
+static void write_console(void *context, const char *text, size_t bytes) {
+    (void)context;
+    fe_console_write(text, bytes);
+}
+
+/* What a finished line means. */
+static void act(struct shell *shell, struct line_editor *editor, enum line_event event) {
+    switch (event) {
+    case LINE_DONE:
+        shell_execute(shell, editor->text);
+        break;
+    case LINE_TOO_LONG:
+        fe_print("shell: a line of more than %d bytes was left out\n", LINE_BYTES);
+        shell->status = 2;
+        break;
+    case LINE_END:
+        shell->leaving = true;
+        break;
+    default:
+        break;
+    }
+    if (!shell->leaving)
+        line_begin(editor);
+}
+
+int fe_main(int argc, char **argv) {
+    (void)argc, (void)argv;
+    struct shell shell = {0};
+    struct line_editor *editor = fe_heap_alloc(sizeof *editor); /* too large for a stack */
+    line_init(editor, fe_console_is_terminal(), "ferrite> ", write_console, NULL);
+    if (fe_console_is_terminal())
+        fe_print("Ferrite on %u cores. help lists the commands.\n", fe_core_count());
+    line_begin(editor);
+    while (!shell.leaving) {
+        uint8_t buffer[64];
+        size_t got = 0;
+        fe_status status = fe_console_read(buffer, sizeof buffer, &got);
+        for (size_t i = 0; i < got && !shell.leaving; i++) {
+            enum line_event event = line_feed(editor, buffer[i]);
+            if (event != LINE_MORE)
+                act(&shell, editor, event);
+        }
+        if (status == FE_ECLOSED) {
+            enum line_event event;
+            do {
+                event = line_finish(editor);
+                act(&shell, editor, event);
+            } while (event != LINE_END && !shell.leaving);
+        } else if (status != FE_OK) {
+            fe_print("shell: cannot read the console: %s\n", fe_status_string(status));
+            fe_heap_free(editor);
+            return 1;
+        }
+    }
+    fe_heap_free(editor);
+    return shell.status;
+}
