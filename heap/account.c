@@ -1,10 +1,10 @@
 /*
- * Statistics and leaks. Each figure is kept by the core that causes it, with plain increments; whoever asks adds them up.
- * Aligned words do not tear on the machines that we run on, so a reader sees a figure that was true a moment ago, and an
- * exact one when nobody allocates.
+ * Statistics and leaks. Each figure is kept by the core that causes it, with plain increments; whoever asks adds them
+ * up. Aligned words do not tear on the machines that we run on, so a reader sees a figure that was true a moment ago,
+ * and an exact one when nobody allocates.
  *
- * A block belongs, in figures as in fact, to the core that allocated it. What other cores free of it is counted by them, by
- * owner, so that a core's live blocks are exact without anybody writing to another's counters.
+ * A block belongs, in figures as in fact, to the core that allocated it. What other cores free of it is counted by
+ * them, by owner, so that a core's live blocks are exact without anybody writing to another's counters.
  */
 #include "internal.h"
 
@@ -15,17 +15,17 @@
 
 static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
     uint64_t slab_bytes = 0, live_bytes = 0;
-    for (unsigned class = 0; class < FE_CLASSES; class++) {
-        const struct fe_magazine *magazine = &heap->magazine[class];
+    for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
+        const struct fe_magazine *magazine = &heap->magazine[size_class];
         uint64_t frees = READ(magazine->frees);
         uint64_t at_hand = (uint64_t)(READ(magazine->top) - magazine->base);
         uint64_t allocations = frees + READ(magazine->supplied) - READ(magazine->returned) - at_hand;
         uint64_t slabs = READ(magazine->slabs);
         sum->allocations += allocations;
         sum->frees += frees;
-        live_bytes += (allocations - frees) * fe_class_size(class);
-        slab_bytes += slabs * fe_class_count(class) * fe_class_size(class);
-        sum->pages += slabs << fe_class_slab_order(class);
+        live_bytes += (allocations - frees) * fe_class_size(size_class);
+        slab_bytes += slabs * fe_class_count(size_class) * fe_class_size(size_class);
+        sum->pages += slabs << fe_class_slab_order(size_class);
     }
     for (unsigned core = 0; core < FE_CORES_MAX; core++) {
         const struct fe_heap_core *other = fe_heap_core_at(core);
@@ -95,10 +95,10 @@ size_t fe_heap_leaks(void (*report)(const struct fe_heap_leak *leak, void *argum
     size_t found = 0;
     for (unsigned index = 0; index < FE_CORES_MAX; index++) {
         const struct fe_heap_core *heap = fe_heap_core_at(index);
-        for (unsigned class = 0; heap != NULL && class < FE_CLASSES; class++) {
-            for (const struct fe_span *slab = heap->slabs[class].partial; slab != NULL; slab = slab->next)
+        for (unsigned size_class = 0; heap != NULL && size_class < FE_CLASSES; size_class++) {
+            for (const struct fe_span *slab = heap->slabs[size_class].partial; slab != NULL; slab = slab->next)
                 found += leaks_of_slab(slab, report, argument);
-            for (const struct fe_span *slab = heap->slabs[class].full; slab != NULL; slab = slab->next)
+            for (const struct fe_span *slab = heap->slabs[size_class].full; slab != NULL; slab = slab->next)
                 found += leaks_of_slab(slab, report, argument);
         }
     }

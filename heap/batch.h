@@ -4,12 +4,12 @@
  *
  *      newest --> [B3] --next--> [B2] --next--> [B1] --> NULL
  *
- * A push makes its batch the newest by one exchange, and then links the one before. Between the two its link is `unset`, and
- * the owner, who may have taken the stack by then, stops there until it has been written; it never waits for it. No batch
- * is lost: what was below is reachable only by that link, and the pusher writes it.
+ * A push makes its batch the newest by one exchange, and then links the one before. Between the two its link is
+ * `unset`, and the owner, who may have taken the stack by then, stops there until it has been written; it never waits
+ * for it. No batch is lost: what was below is reachable only by that link, and the pusher writes it.
  *
- * Rejected: sched/inbox.h (first in, first out, which nobody needs here, at two more operations on the owner's side; and
- * a room may not look up); compare-and-swap (pushers retry under contention).
+ * Rejected: sched/inbox.h (first in, first out, which nobody needs here, at two more operations on the owner's side;
+ * and a room may not look up); compare-and-swap (pushers retry under contention).
  */
 #ifndef FERRITE_HEAP_BATCH_H
 #define FERRITE_HEAP_BATCH_H
@@ -38,12 +38,12 @@ static inline void fe_batch_push(struct fe_batch_stack *stack, struct fe_batch *
     void *before;
     /* Nobody else knows of it; published by the exchange. */
     fe_store_private(&batch->next, FE_BATCH_UNSET);
-    /* Release: pairs with the acquire in fe_batch_take, so that the owner sees the blocks' addresses, states and poison.
-     * No acquire: `before` is only passed on, and what it holds reaches the owner through the chain of exchanges, which
-     * is one release sequence. */
+    /* Release: pairs with the acquire in fe_batch_take, so that the owner sees the blocks' addresses, states and
+     * poison. No acquire: `before` is only passed on, and what it holds reaches the owner through the chain of
+     * exchanges, which is one release sequence. */
     before = fe_exchange_release(&stack->newest, batch);
-    /* Relaxed would do for what the batch before holds; release, to the acquire in fe_batch_next, keeps our write of this
-     * link ahead of the owner's reuse of the batch. */
+    /* Relaxed would do for what the batch before holds; release, to the acquire in fe_batch_next, keeps our write of
+     * this link ahead of the owner's reuse of the batch. */
     fe_store_release(&batch->next, before);
 }
 

@@ -1,19 +1,21 @@
 /*
  * The buddy allocator behind page.h, over page indices. Its invariants:
  *
- *   - Index space is RAM without its holes: physical addresses are cut into sections of 4 MiB, and each section that has
- *     RAM has a place among the indices. A buddy never reaches over a section, so index arithmetic is address arithmetic.
- *   - free[o] holds the free blocks of order o, by index >> o. A page is in at most one free block; two free buddies of one
- *     order exist only at the largest order.
- *   - state[index] is FE_PAGE_HELD | o at the first page of a block that was given out, FE_PAGE_NEXT | o at the first page
- *     of each further block of a run, FE_PAGE_CACHED for a page in a core's cache, and 0 for all others. So what is freed
- *     can be checked exactly, and no free page is ever read or written: they need not even be mapped.
+ *   - Index space is RAM without its holes: physical addresses are cut into sections of 4 MiB, and each section that
+ *     has RAM has a place among the indices. A buddy never reaches over a section, so index arithmetic is address
+ *     arithmetic.
+ *   - free[o] holds the free blocks of order o, by index >> o. A page is in at most one free block; two free buddies of
+ *     one order exist only at the largest order.
+ *   - state[index] is FE_PAGE_HELD | o at the first page of a block that was given out, FE_PAGE_NEXT | o at the first
+ *     page of each further block of a run, FE_PAGE_CACHED for a page in a core's cache, and 0 for all others. So what
+ *     is freed can be checked exactly, and no free page is ever read or written: they need not even be mapped.
  *
  * The lowest free block is always taken, whatever its order: so what is in use stays together at the low end, long runs
  * stay whole at the high one, and what is sized by the highest address in use (the exchange heap's map) stays small.
  *
- * Rejected: lists threaded through the free pages (they touch a cold line a step, trust memory that a wild write may have
- * changed, and need the memory mapped); one flat map by physical address (gigabytes of it on machines with RAM far up).
+ * Rejected: lists threaded through the free pages (they touch a cold line a step, trust memory that a wild write may
+ * have changed, and need the memory mapped); one flat map by physical address (gigabytes of it on machines with RAM far
+ * up).
  */
 #ifndef FERRITE_HEAP_BUDDY_H
 #define FERRITE_HEAP_BUDDY_H
@@ -47,8 +49,8 @@ struct fe_buddy {
     struct fe_spinlock lock __attribute__((aligned(FE_CACHE_LINE)));
     struct fe_bitset free[FE_PAGE_ORDER_MAX + 1];
     size_t lowest[FE_PAGE_ORDER_MAX + 1]; /* index of the first page of free's least member, or FE_PAGE_INDEX_NONE */
-    uint64_t free_pages;  /* written under the lock, read by anyone */
-    uint64_t total_pages; /* the same */
+    uint64_t free_pages;                  /* written under the lock, read by anyone */
+    uint64_t total_pages;                 /* the same */
 };
 extern struct fe_buddy fe_buddy;
 
@@ -70,8 +72,8 @@ static inline uint64_t fe_buddy_address(size_t index) {
 
 /* All of these under the lock. */
 
-/* Takes the lowest block of at least the order `least`, cut down to the order `*most`, or FE_PAGE_INDEX_NONE; *most becomes
- * the order that it has. Does not set its state. */
+/* Takes the lowest block of at least the order `least`, cut down to the order `*most`, or FE_PAGE_INDEX_NONE; *most
+ * becomes the order that it has. Does not set its state. */
 size_t fe_buddy_take(unsigned least, unsigned *most);
 /* Takes 2^FE_PAGE_ORDER_MAX * `blocks` pages in a row, aligned to one block. */
 size_t fe_buddy_take_blocks(size_t blocks);

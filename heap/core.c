@@ -1,6 +1,7 @@
 /*
  * The per-core state of this room. The boot core's lies with the page allocator's metadata, since pages and heap must
- * work before anything else does (and 20 KiB of the image that are used once are 20 KiB too many); the others' are pages.
+ * work before anything else does (and 20 KiB of the image that are used once are 20 KiB too many); the others' are
+ * pages.
  */
 #include "core.h"
 #include "exchange.h"
@@ -12,11 +13,11 @@ struct fe_heap_state fe_heap_state;
 static void prepare(struct fe_heap_core *heap, unsigned index) {
     heap->index = index;
     struct fe_slot *slot = heap->slots;
-    for (unsigned class = 0; class < FE_CLASSES; class++) {
-        struct fe_magazine *magazine = &heap->magazine[class];
-        magazine->class = class;
+    for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
+        struct fe_magazine *magazine = &heap->magazine[size_class];
+        magazine->size_class = size_class;
         magazine->base = magazine->top = slot;
-        slot += fe_class_magazine(class);
+        slot += fe_class_magazine(size_class);
         magazine->limit = slot;
     }
 }

@@ -39,8 +39,8 @@ struct fe_magazine {
     uint64_t supplied; /* brought from slabs and inbox, ever... */
     uint64_t returned; /* ...and taken back to slabs, ever: allocations = frees + supplied - returned - at hand */
     uint32_t slabs;    /* of this class, owned by this core */
-    uint32_t class;
-    uint64_t unused;   /* 64 bytes: a magazine is found by a shift */
+    uint32_t size_class;
+    uint64_t unused; /* 64 bytes: a magazine is found by a shift */
 };
 _Static_assert(sizeof(struct fe_magazine) == FE_CACHE_LINE, "one magazine, one line");
 

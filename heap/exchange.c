@@ -1,17 +1,17 @@
 /*
- * The exchange heap: the fast paths. An allocation takes the top slot of the core's magazine for the size's class; a free
- * finds the block's span by the map, checks the slot, poisons the block and pushes the slot. No lock, no atomic
+ * The exchange heap: the fast paths. An allocation takes the top slot of the core's magazine for the size's class; a
+ * free finds the block's span by the map, checks the slot, poisons the block and pushes the slot. No lock, no atomic
  * read-modify-write, and no line that another core writes.
  *
- * Preemption is off inside the runtime's text, interrupt handlers never come here, and nothing here switches: so the core
- * that an operation started on is the one that it ends on, and its state needs no atomics.
+ * Preemption is off inside the runtime's text, interrupt handlers never come here, and nothing here switches: so the
+ * core that an operation started on is the one that it ends on, and its state needs no atomics.
  *
  * Hardening is always on: about half of the instructions of a pair are poison written and checked. A slot's state says
  * whether a block is live, so that any pointer but that to a live block's start is refused before anything is changed.
  *
- * Rejected: links through free blocks (not to be poisoned, and one overrun takes the heap); one bit per slot (neighbours
- * freed on two cores would need atomic operations); looking the slot's metadata up again at each allocation (a magazine
- * entry that carries it is two instructions more on free and ten less on allocation).
+ * Rejected: links through free blocks (not to be poisoned, and one overrun takes the heap); one bit per slot
+ * (neighbours freed on two cores would need atomic operations); looking the slot's metadata up again at each allocation
+ * (a magazine entry that carries it is two instructions more on free and ten less on allocation).
  *
  * After: snmalloc (batches sent home), mimalloc and tcmalloc (per-core caches), Bonwick's magazines.
  */
@@ -23,7 +23,7 @@
 #define ALIGNMENT_MOST ((size_t)2 << 20)
 
 /* The offset in struct fe_heap_core of the magazine for sizes of 16 * (n - 1) + 1 .. 16 * n bytes. */
-#define M(class) (uint16_t)(offsetof(struct fe_heap_core, magazine) + (class) * sizeof(struct fe_magazine))
+#define M(size_class) (uint16_t)(offsetof(struct fe_heap_core, magazine) + (size_class) * sizeof(struct fe_magazine))
 static const uint16_t small_magazine[FE_SMALL_MOST / 16 + 1] = {
     [0 ... 1] = M(0),    [2] = M(1),          [3] = M(2),          [4] = M(3),          [5] = M(4),
     [6] = M(5),          [7] = M(6),          [8] = M(7),          [9 ... 10] = M(8),   [11 ... 12] = M(9),
@@ -65,20 +65,21 @@ static inline __attribute__((always_inline)) void *pop(struct fe_magazine *magaz
 }
 
 /* The slow path of all forms: `function` is NULL for those that return NULL. */
-static __attribute__((noinline)) void *refill_and_pop(struct fe_magazine *magazine, size_t bytes, const char *function) {
+static __attribute__((noinline)) void *refill_and_pop(struct fe_magazine *magazine, size_t bytes,
+                                                      const char *function) {
     if (!fe_slab_refill(fe_heap_core(), magazine)) {
         if (function != NULL)
             fe_heap_out_of_memory(function, bytes);
         return NULL;
     }
-    return pop(magazine, fe_class_size(magazine->class));
+    return pop(magazine, fe_class_size(magazine->size_class));
 }
 
-static inline void *allocate_class(unsigned class, size_t bytes, const char *function) {
-    struct fe_magazine *magazine = &fe_heap_core()->magazine[class];
+static inline void *allocate_class(unsigned size_class, size_t bytes, const char *function) {
+    struct fe_magazine *magazine = &fe_heap_core()->magazine[size_class];
     if (FE_UNLIKELY(magazine->top == magazine->base))
         return refill_and_pop(magazine, bytes, function);
-    return pop(magazine, fe_class_size(class));
+    return pop(magazine, fe_class_size(size_class));
 }
 
 static __attribute__((noinline)) void *allocate_large(size_t bytes, size_t alignment, const char *function) {
@@ -107,7 +108,7 @@ static inline __attribute__((always_inline)) void *allocate(size_t bytes, const 
     if (FE_UNLIKELY(magazine->top == magazine->base))
         return refill_and_pop(magazine, bytes, function);
 #ifdef FE_CHECKED
-    return pop(magazine, fe_class_size(magazine->class));
+    return pop(magazine, fe_class_size(magazine->size_class));
 #else
     return pop(magazine, bytes > 48 ? 64 : (uint32_t)(bytes + 15) & ~15u);
 #endif
@@ -152,10 +153,10 @@ static void *allocate_aligned(size_t alignment, size_t bytes, const char *functi
     size_t least = bytes > alignment ? bytes : alignment;
     if (least > FE_SLAB_MOST)
         return allocate_large(least, alignment, function);
-    unsigned class = fe_class_of(least);
-    while ((fe_class_size(class) & (alignment - 1)) != 0)
-        class++;
-    return allocate_class(class, bytes, function);
+    unsigned size_class = fe_class_of(least);
+    while ((fe_class_size(size_class) & (alignment - 1)) != 0)
+        size_class++;
+    return allocate_class(size_class, bytes, function);
 }
 
 void *fe_heap_alloc_aligned(size_t alignment, size_t bytes) {
@@ -200,7 +201,7 @@ void fe_heap_free(void *block) {
 
     uint64_t slot = fe_span_slot((uint32_t)(uintptr_t)block - slab->base_low, slab->reciprocal);
     uint8_t *state = &slab->state[slot >> 32];
-    /* A plain load, which is one instruction less: while the block is live, which is what we ask, the slot is ours alone. */
+    /* A plain load, which is one instruction less: while the block is live, and we ask no more, the slot is ours alone. */
     if (FE_UNLIKELY((uint32_t)slot >= slab->reciprocal || *state != FE_SLOT_LIVE))
         return refuse_free(block);
     fe_slot_set(state, FE_SLOT_FREE);

@@ -20,12 +20,13 @@ FE_MUST_CHECK fe_status fe_heap_core_init(struct fe_core *core);
 
 /*
  * Takes home what other cores have freed of this core's blocks. Called when the core goes idle (and by the heap itself
- * whenever a magazine runs empty). Returns the number of blocks. About 35 instructions a block. Not in interrupt handlers.
+ * whenever a magazine runs empty). Returns the number of blocks. About 35 instructions a block. Not in interrupt
+ * handlers.
  */
 size_t fe_heap_poll(void);
 
-/* Posts what this core has gathered of other cores' blocks, so that nothing is held back while it sleeps. Cheap when there
- * is nothing. Not in interrupt handlers. */
+/* Posts what this core has gathered of other cores' blocks, so that nothing is held back while it sleeps. Cheap when
+ * there is nothing. Not in interrupt handlers. */
 void fe_heap_flush(void);
 
 /* Both of these, then gives back all memory of this core that holds no live block. For memory pressure and tests. */

@@ -71,8 +71,8 @@ void fe_large_free(void *block);
 /* What `block` is to the heap. */
 struct fe_heap_place {
     struct fe_span *span;
-    uint8_t *state;   /* of the slot or large block that it points to or into; NULL: neither */
-    void *start;      /* of that */
+    uint8_t *state; /* of the slot or large block that it points to or into; NULL: neither */
+    void *start;    /* of that */
     size_t size;
     bool live; /* it is the start of a live block */
 };
@@ -102,8 +102,9 @@ FE_NORETURN void fe_heap_out_of_memory(const char *function, size_t bytes);
 FE_NORETURN void fe_heap_bad_alignment(const char *function, size_t alignment);
 
 /*
- * Poison: all bits set, so that checking it is one AND a word, and following it as a pointer faults (the last page of the
- * address space and the first are never mapped). The first 64 bytes of a free block are covered, in a checked build all.
+ * Poison: all bits set, so that checking it is one AND a word, and following it as a pointer faults (the last page of
+ * the address space and the first are never mapped). The first 64 bytes of a free block are covered, in a checked build
+ * all.
  */
 #define FE_POISON UINT64_MAX
 #ifdef FE_CHECKED

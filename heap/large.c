@@ -2,11 +2,11 @@
  * Blocks above 32 KiB: runs of pages, with a span each. They go straight to and from the page allocator, on whichever
  * core frees them, so nothing large waits in a batch.
  *
- * A run is longer than 8 pages and so begins at a multiple of 64 KiB: no two blocks begin in one chunk of the map, and only the
- * chunk where a block begins is entered, whatever its length.
+ * A run is longer than 8 pages and so begins at a multiple of 64 KiB: no two blocks begin in one chunk of the map, and
+ * only the chunk where a block begins is entered, whatever its length.
  *
- * Known cost: what a run leaves of its power of two serves only shorter runs, so a memory full of blocks of 40,000 bytes
- * holds five eighths of what it could. Blocks of a power of two, or many sizes mixed, fill it.
+ * Known cost: what a run leaves of its power of two serves only shorter runs, so a memory full of blocks of 40,000
+ * bytes holds five eighths of what it could. Blocks of a power of two, or many sizes mixed, fill it.
  */
 #include "internal.h"
 #include "page.h"

@@ -15,7 +15,7 @@ struct page {
     struct page *next, *previous;
     struct item *free;
     uint16_t used;
-    uint16_t size; /* index into `sizes` */
+    uint16_t size;  /* index into `sizes` */
     uint32_t fresh; /* offset of the first item that was never given out */
 };
 

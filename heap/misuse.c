@@ -1,6 +1,6 @@
 /*
- * What is said of a bad pointer. A task that misuses the heap fails; outside a task, where nobody else can be blamed, the
- * machine panics. The heap's own state is sound by then, and no lock is held.
+ * What is said of a bad pointer. A task that misuses the heap fails; outside a task, where nobody else can be blamed,
+ * the machine panics. The heap's own state is sound by then, and no lock is held.
  */
 #include "internal.h"
 
@@ -41,8 +41,8 @@ void fe_heap_misuse(const char *function, const void *block) {
     unsigned state = fe_slot_state(place.state), core = place.span->core;
     if (place.start != block)
         COMPLAIN("%s: %p is %zu bytes into a %s block of %zu bytes of core %u", function, block,
-                 (size_t)((uintptr_t)block - (uintptr_t)place.start), state == FE_SLOT_LIVE ? "live" : "free", place.size,
-                 core);
+                 (size_t)((uintptr_t)block - (uintptr_t)place.start), state == FE_SLOT_LIVE ? "live" : "free",
+                 place.size, core);
     COMPLAIN("%s: %p, a block of %zu bytes of core %u, was freed already%s", function, block, place.size, core,
              state == FE_SLOT_REMOTE || state == FE_SLOT_STRANDED ? " (by another core)" : "");
 }

@@ -2,8 +2,8 @@
  * Physical pages: the public side of page.h. Single pages go through a cache per core (owner's core only, no lock); all
  * else takes the buddy allocator's lock.
  *
- * Invariant: a page in a cache has the state FE_PAGE_CACHED, one that was given out has FE_PAGE_HELD, so freeing one twice
- * is seen whichever way it went.
+ * Invariant: a page in a cache has the state FE_PAGE_CACHED, one that was given out has FE_PAGE_HELD, so freeing one
+ * twice is seen whichever way it went.
  */
 #include "page.h"
 #include "buddy.h"

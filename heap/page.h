@@ -1,8 +1,8 @@
 /*
  * Physical pages: a buddy allocator over the machine's RAM, with a cache of single pages per core.
  *
- * A page is named by its physical address; fe_direct(page) is where it can be read and written. Address 0 is never given
- * out and means "none". Task and scheduler context, and boot; not in interrupt handlers. Nothing here blocks.
+ * A page is named by its physical address; fe_direct(page) is where it can be read and written. Address 0 is never
+ * given out and means "none". Task and scheduler context, and boot; not in interrupt handlers. Nothing here blocks.
  *
  * A page that is freed twice, was never given out, or is freed with another length than it was given is a bug of the
  * kernel and panics with the page's address and what was wrong.
@@ -12,7 +12,8 @@
 
 #include <arch/arch.h>
 
-#define FE_PAGE_ORDER_MAX 10 /* 4 MiB, the largest run that the buddy keeps; longer ones are neighbours taken together */
+#define FE_PAGE_ORDER_MAX                                                                                              \
+    10 /* 4 MiB, the largest run that the buddy keeps; longer ones are neighbours taken together */
 
 /* Machines with less memory than this are refused... */
 #define FE_PAGE_MACHINE_LEAST (UINT64_C(64) << 20)
@@ -22,11 +23,11 @@
 #define FE_PAGE_FREE_LEAST (UINT64_C(8) << 20)
 
 /*
- * Gives the allocator the RAM in `ram` (sorted, disjoint) less `reserved` (in any order). Its metadata (about a byte and a
- * quarter a page) is carved out of the largest range within [early_base, early_end), the only memory that is mapped yet;
- * pages outside it are given out only after fe_page_late. The boot core's heap works from here on: sets
- * fe_arch_core()->heap. Boot core, once. FE_ENOMEM: too little memory, and `*needed` says how many bytes of memory would
- * have done; FE_EINVAL: early_base >= early_end or more ranges than FE_PAGE_RANGES_MAX.
+ * Gives the allocator the RAM in `ram` (sorted, disjoint) less `reserved` (in any order). Its metadata (about a byte
+ * and a quarter a page) is carved out of the largest range within [early_base, early_end), the only memory that is
+ * mapped yet; pages outside it are given out only after fe_page_late. The boot core's heap works from here on: sets
+ * fe_arch_core()->heap. Boot core, once. FE_ENOMEM: too little memory, and `*needed` says how many bytes of memory
+ * would have done; FE_EINVAL: early_base >= early_end or more ranges than FE_PAGE_RANGES_MAX.
  */
 #define FE_PAGE_RANGES_MAX 64 /* of ram, and of reserved */
 FE_MUST_CHECK fe_status fe_page_init(const struct fe_memory_range *ram, size_t ram_count,
@@ -42,8 +43,8 @@ FE_MUST_CHECK uint64_t fe_page_alloc(unsigned order);
 FE_MUST_CHECK uint64_t fe_page_alloc_zeroed(void);
 void fe_page_free(uint64_t page, unsigned order);
 
-/* A run of `pages` pages of any length, aligned to the next power of two (at most 4 MiB); 0 when there is none. Free with
- * the same count. */
+/* A run of `pages` pages of any length, aligned to the next power of two (at most 4 MiB); 0 when there is none. Free
+ * with the same count. */
 FE_MUST_CHECK uint64_t fe_page_alloc_run(size_t pages);
 /* The same, aligned to at least 2^order pages. */
 FE_MUST_CHECK uint64_t fe_page_alloc_run_aligned(size_t pages, unsigned order);

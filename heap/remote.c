@@ -74,8 +74,8 @@ void fe_remote_free(struct fe_heap_core *heap, struct fe_span *slab, void *block
     struct fe_batch *batch = gather->batch;
     if (FE_UNLIKELY(batch == NULL)) {
         struct fe_heap_core *owner = slab->owner;
-        /* Release, both: pair with the acquires in fe_slab_sweep and fe_remote_drain; the state comes before the flag, so
-         * a sweep that follows the flag sees it. */
+        /* Release, both: pair with the acquires in fe_slab_sweep and fe_remote_drain; the state comes before the flag,
+         * so a sweep that follows the flag sees it. */
         __atomic_store_n(state, FE_SLOT_STRANDED, __ATOMIC_RELEASE);
         __atomic_store_n(&owner->stranded, 1, __ATOMIC_RELEASE);
         return;
@@ -94,7 +94,7 @@ static void welcome(struct fe_heap_core *heap, void *block) {
     if (FE_UNLIKELY(slab->owner != heap || fe_slot_state(&slab->state[slot]) != FE_SLOT_REMOTE))
         fe_heap_misuse("fe_heap_free", block); /* two cores freed it at once */
     fe_slot_set(&slab->state[slot], FE_SLOT_FREE);
-    struct fe_magazine *magazine = &heap->magazine[slab->class];
+    struct fe_magazine *magazine = &heap->magazine[slab->size_class];
     if (magazine->top + 1 < magazine->limit) {
         *magazine->top++ = (struct fe_slot){block, &slab->state[slot]};
         magazine->supplied++;
@@ -107,8 +107,8 @@ size_t fe_remote_drain(struct fe_heap_core *heap, size_t most) {
     size_t done = 0;
     /* Relaxed: a hint; what is posted after it is found the next time. */
     if (FE_UNLIKELY(__atomic_load_n(&heap->stranded, __ATOMIC_RELAXED) != 0)) {
-        /* Acquire: pairs with the release in fe_remote_free. Cleared first, so that what is stranded from now on is swept
-         * again. */
+        /* Acquire: pairs with the release in fe_remote_free. Cleared first, so that what is stranded from now on is
+         * swept again. */
         __atomic_exchange_n(&heap->stranded, 0, __ATOMIC_ACQUIRE);
         done = fe_slab_sweep(heap);
     }
@@ -150,8 +150,8 @@ void fe_heap_trim(void) {
     struct fe_heap_core *heap = fe_heap_core();
     fe_heap_flush();
     fe_heap_poll();
-    for (unsigned class = 0; class < FE_CLASSES; class++) {
-        struct fe_magazine *magazine = &heap->magazine[class];
+    for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
+        struct fe_magazine *magazine = &heap->magazine[size_class];
         fe_slab_spill(heap, magazine, (size_t)(magazine->top - magazine->base));
     }
     fe_slab_release_empty(heap);

@@ -1,6 +1,6 @@
 /*
- * Allocation sites, in checked builds only: the return address of each allocation, out of line, so that a leak report can
- * say where. A word a slot, kept as long as the slab.
+ * Allocation sites, in checked builds only: the return address of each allocation, out of line, so that a leak report
+ * can say where. A word a slot, kept as long as the slab.
  */
 #include "internal.h"
 

@@ -2,8 +2,8 @@
  * Size classes: multiples of 16 bytes to 128, then four per doubling to 32 KiB, so that at most a fifth of a block is
  * unused. Larger blocks are runs of pages.
  *
- * Slots of a class lie in slabs of 16 KiB (to 1 KiB), 64 KiB (to 8 KiB) or 128 KiB: at least 4 to a slab, and at most an
- * eighth of a slab left over.
+ * Slots of a class lie in slabs of 16 KiB (to 1 KiB), 64 KiB (to 8 KiB) or 128 KiB: at least 4 to a slab, and at most
+ * an eighth of a slab left over.
  */
 #ifndef FERRITE_HEAP_SIZE_H
 #define FERRITE_HEAP_SIZE_H
@@ -36,28 +36,30 @@ static inline unsigned fe_class_of(size_t bytes) {
     return FE_CLASSES_LINEAR + (top - 7) * 4 + ((unsigned)(last >> (top - 2)) & 3);
 }
 
-static inline uint32_t fe_class_size(unsigned class) {
-    if (class < FE_CLASSES_LINEAR)
-        return (class + 1) * 16;
-    unsigned step = class - FE_CLASSES_LINEAR;
+static inline uint32_t fe_class_size(unsigned size_class) {
+    if (size_class < FE_CLASSES_LINEAR)
+        return (size_class + 1) * 16;
+    unsigned step = size_class - FE_CLASSES_LINEAR;
     return (5 + step % 4) << (step / 4 + 5);
 }
 
 /* Pages of a slab of the class, as a power of two. */
-static inline unsigned fe_class_slab_order(unsigned class) {
-    return class <= FE_CLASS_SMALL_LAST ? 2 : class < 32 ? 4 : 5;
+static inline unsigned fe_class_slab_order(unsigned size_class) {
+    return size_class <= FE_CLASS_SMALL_LAST ? 2 : size_class < 32 ? 4 : 5;
 }
 
-static inline uint32_t fe_class_slab_bytes(unsigned class) {
-    return (uint32_t)4096 << fe_class_slab_order(class);
+static inline uint32_t fe_class_slab_bytes(unsigned size_class) {
+    return (uint32_t)4096 << fe_class_slab_order(size_class);
 }
 
-static inline uint32_t fe_class_count(unsigned class) {
-    return fe_class_slab_bytes(class) / fe_class_size(class);
+static inline uint32_t fe_class_count(unsigned size_class) {
+    return fe_class_slab_bytes(size_class) / fe_class_size(size_class);
 }
 
-static inline unsigned fe_class_magazine(unsigned class) {
-    return class <= FE_CLASS_SMALL_LAST ? FE_MAGAZINE_SMALL : class < 32 ? FE_MAGAZINE_MIDDLE : FE_MAGAZINE_BIG;
+static inline unsigned fe_class_magazine(unsigned size_class) {
+    return size_class <= FE_CLASS_SMALL_LAST ? FE_MAGAZINE_SMALL
+           : size_class < 32                 ? FE_MAGAZINE_MIDDLE
+                                             : FE_MAGAZINE_BIG;
 }
 
 #endif

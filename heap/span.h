@@ -2,9 +2,9 @@
  * Spans and the map that finds them: what the exchange heap knows of each piece of memory that it holds. All of it lies
  * out of line, in metadata pages; a block holds nothing of ours but poison while it is free.
  *
- * A span is a slab of equal slots or one large block. The map has an entry for each 16 KiB chunk of RAM; a chunk that the
- * heap does not hold points to fe_span_none, or to fe_span_freed if it once did. The map is filled up to its limit only,
- * which grows with the highest chunk ever taken, so that boot pays for what is used.
+ * A span is a slab of equal slots or one large block. The map has an entry for each 16 KiB chunk of RAM; a chunk that
+ * the heap does not hold points to fe_span_none, or to fe_span_freed if it once did. The map is filled up to its limit
+ * only, which grows with the highest chunk ever taken, so that boot pays for what is used.
  *
  * States of a slot, one byte each, so that cores that free neighbours do not write the same word:
  *
@@ -15,9 +15,9 @@
  *                             REMOTE ----(4) drained by its core----> FREE
  *                               or STRANDED (5), when there was no memory for a message ----(6) swept----> FREE
  *
- * Edges 1, 2, 4 and 6 are the owner's; 3 and 5 belong to whoever owns the block, which is one task. Everything else is a
- * misuse and is caught: locally at once; two cores freeing the same block at the same moment, when its core drains the
- * second message.
+ * Edges 1, 2, 4 and 6 are the owner's; 3 and 5 belong to whoever owns the block, which is one task. Everything else is
+ * a misuse and is caught: locally at once; two cores freeing the same block at the same moment, when its core drains
+ * the second message.
  */
 #ifndef FERRITE_HEAP_SPAN_H
 #define FERRITE_HEAP_SPAN_H
@@ -39,7 +39,7 @@ struct fe_span {
     bool tiny;                  /* slabs: size is less than 64 */
     uintptr_t base;
     size_t bytes;
-    unsigned class;
+    unsigned size_class;
     unsigned core; /* index of the owner; for a large block, of the core that allocated it */
 
     /* Slabs: owner's core only. Large blocks: under the heap's lock. */
@@ -73,13 +73,14 @@ static inline struct fe_span *fe_span_at(const void *address) {
     return chunk < fe_heap_map.limit ? fe_heap_map.span[chunk] : &fe_span_none;
 }
 
-/* Makes the chunks of [base, base + bytes) point to `span`. Under the heap's lock; FE_ENOMEM if the map cannot hold it. */
+/* Makes the chunks of [base, base + bytes) point to `span`. Under the heap's lock; FE_ENOMEM: the map cannot hold it. */
 FE_MUST_CHECK fe_status fe_span_publish(uintptr_t base, size_t bytes, struct fe_span *span);
 
 /*
  * The number of the slot at `offset` into a slab, multiplied by 2^32, plus a fraction that is less than `reciprocal`
  * exactly if the slot begins there. Exact for offsets and sizes of all classes (tests/unit/heap_size.c tries each):
- * reciprocal = floor((2^32 - 1) / size) + 1, after Lemire, Kaser and Kurz, "Faster remainder by direct computation", 2019.
+ * reciprocal = floor((2^32 - 1) / size) + 1, after Lemire, Kaser and Kurz, "Faster remainder by direct computation",
+ * 2019.
  */
 static inline uint64_t fe_span_slot(uint32_t offset, uint32_t reciprocal) {
     return (uint64_t)offset * reciprocal;

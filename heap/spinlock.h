@@ -2,9 +2,9 @@
  * The spinlock of this room: for what cores share and touch rarely (the buddy allocator, the grants of the exchange
  * heap). Each lock lives in the structure that it guards and is named there.
  *
- * Held for a bounded number of instructions, never over a switch, and never taken by an interrupt handler, so interrupts
- * stay as they are. Test-and-test-and-set: unfair, but a holder whose virtual CPU is descheduled delays nobody but those
- * who want the lock; a ticket lock would stop the whole queue behind a sleeping next-in-line.
+ * Held for a bounded number of instructions, never over a switch, and never taken by an interrupt handler, so
+ * interrupts stay as they are. Test-and-test-and-set: unfair, but a holder whose virtual CPU is descheduled delays
+ * nobody but those who want the lock; a ticket lock would stop the whole queue behind a sleeping next-in-line.
  */
 #ifndef FERRITE_HEAP_SPINLOCK_H
 #define FERRITE_HEAP_SPINLOCK_H

@@ -15,7 +15,8 @@ static __thread struct fe_core *core_of_thread;
 bool fe_host_memory(uint64_t bytes) {
     /* Aligned as no physical memory ever is by itself: what is aligned physically must be so by its address. */
     const uint64_t alignment = UINT64_C(1) << 30;
-    void *memory = mmap(NULL, bytes + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, bytes + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return false;
     fe_host_direct_base = ((uintptr_t)memory + alignment - 1) & ~(uintptr_t)(alignment - 1);

@@ -1,7 +1,7 @@
 /*
- * The inline part of the hosted port: a Linux process. So far as much as host tests of the rooms' pure parts need: a core
- * is a thread that has called fe_arch_core_set, physical memory is one mapping made by fe_host_memory, and there are no
- * interrupts.
+ * The inline part of the hosted port: a Linux process. So far as much as host tests of the rooms' pure parts need: a
+ * core is a thread that has called fe_arch_core_set, physical memory is one mapping made by fe_host_memory, and there
+ * are no interrupts.
  */
 #ifndef FERRITE_HOST_PORT_H
 #define FERRITE_HOST_PORT_H
@@ -39,7 +39,8 @@ static inline void fe_arch_interrupts_restore(uintptr_t state) {
     (void)state;
 }
 
-static inline void fe_arch_interrupts_enable(void) {}
+static inline void fe_arch_interrupts_enable(void) {
+}
 
 static inline bool fe_arch_interrupts_enabled(void) {
     return false;

@@ -1,5 +1,6 @@
 /*
- * heap/batch.h: every batch comes to the owner once, with what its sender wrote, and is the owner's to reuse afterwards.
+ * heap/batch.h: every batch comes to the owner once, with what its sender wrote, and is the owner's to reuse
+ * afterwards.
  */
 #define FE_BATCH_BLOCKS 1
 #include "model.h"

@@ -1,6 +1,6 @@
 /*
- * The exchange heap on one core: random use against a model, every form, statistics, leaks, memory running out and coming
- * back.
+ * The exchange heap on one core: random use against a model, every form, statistics, leaks, memory running out and
+ * coming back.
  *
  * Links: heap
  */
@@ -69,7 +69,8 @@ struct held {
 };
 
 static size_t log_uniform(uint64_t *random, unsigned most_bits) {
-    return ((size_t)1 << unit_random(random) % most_bits) + unit_random(random) % ((size_t)1 << unit_random(random) % most_bits);
+    return ((size_t)1 << unit_random(random) % most_bits) +
+           unit_random(random) % ((size_t)1 << unit_random(random) % most_bits);
 }
 
 /* One random operation of the heap on one of `held`. */

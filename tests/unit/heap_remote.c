@@ -160,7 +160,7 @@ Test(heap_remote, everybody_frees_what_everybody_allocates) {
     cr_assert_eq(sum.remote_frees, parts.remote_frees);
 }
 
-/* One core makes, the others free: memory in flight stays bounded, since the maker takes blocks home as it allocates. */
+/* One core makes, the others free: memory in flight stays bounded, since the maker takes blocks home as it goes. */
 static uint64_t most_pages;
 
 static void *one_makes(void *argument) {

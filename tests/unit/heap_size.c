@@ -22,32 +22,32 @@ uint64_t fe_page_alloc_run(size_t pages) {
 
 Test(heap_size, the_least_class_that_fits) {
     for (size_t bytes = 1; bytes <= FE_SLAB_MOST; bytes++) {
-        unsigned class = fe_class_of(bytes);
-        cr_assert_lt(class, FE_CLASSES);
-        cr_assert_geq(fe_class_size(class), bytes);
-        if (class > 0)
-            cr_assert_lt(fe_class_size(class - 1), bytes);
+        unsigned size_class = fe_class_of(bytes);
+        cr_assert_lt(size_class, FE_CLASSES);
+        cr_assert_geq(fe_class_size(size_class), bytes);
+        if (size_class > 0)
+            cr_assert_lt(fe_class_size(size_class - 1), bytes);
     }
 }
 
 Test(heap_size, little_is_wasted) {
     for (size_t bytes = 129; bytes <= FE_SLAB_MOST; bytes++)
         cr_assert_leq(fe_class_size(fe_class_of(bytes)) - bytes, bytes / 4, "%zu bytes", bytes);
-    for (unsigned class = 0; class < FE_CLASSES; class++) {
-        cr_assert_geq(fe_class_count(class), 4);
-        cr_assert_eq(fe_class_size(class) % 16, 0);
-        cr_assert_leq(fe_class_slab_bytes(class) - fe_class_count(class) * fe_class_size(class),
-                      fe_class_slab_bytes(class) / 8);
+    for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
+        cr_assert_geq(fe_class_count(size_class), 4);
+        cr_assert_eq(fe_class_size(size_class) % 16, 0);
+        cr_assert_leq(fe_class_slab_bytes(size_class) - fe_class_count(size_class) * fe_class_size(size_class),
+                      fe_class_slab_bytes(size_class) / 8);
     }
 }
 
 Test(heap_size, slots_are_found_exactly) {
-    for (unsigned class = 0; class < FE_CLASSES; class++) {
-        uint32_t size = fe_class_size(class), reciprocal = fe_span_reciprocal(size);
-        for (uint32_t offset = 0; offset < fe_class_slab_bytes(class); offset++) {
+    for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
+        uint32_t size = fe_class_size(size_class), reciprocal = fe_span_reciprocal(size);
+        for (uint32_t offset = 0; offset < fe_class_slab_bytes(size_class); offset++) {
             uint64_t slot = fe_span_slot(offset, reciprocal);
             cr_assert_eq(slot >> 32, offset / size);
-            cr_assert_eq((uint32_t)slot < reciprocal, offset % size == 0, "class %u, offset %u", class, offset);
+            cr_assert_eq((uint32_t)slot < reciprocal, offset % size == 0, "class %u, offset %u", size_class, offset);
         }
     }
 }
