@@ -308,6 +308,7 @@ void fe_log_init_boot_core(struct fe_core *core) {
 }
 
 void fe_log_init_core(struct fe_core *core, void *memory) {
+    __builtin_memset(memory, 0, offsetof(struct fe_log_ring, bytes));
     attach(core, memory);
 }
 

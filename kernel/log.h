@@ -14,7 +14,7 @@ struct fe_log_ring;
 
 /* Gives the boot core its ring. From here on logging works; lines wait for a console. */
 void fe_log_init_boot_core(struct fe_core *core);
-/* Makes a ring for `core` in `memory` (FE_PAGE_SIZE << FE_LOG_RING_PAGES_ORDER bytes, zeroed) before it runs. */
+/* Makes a ring for `core` in `memory` (FE_PAGE_SIZE << FE_LOG_RING_PAGES_ORDER bytes) before it runs. */
 void fe_log_init_core(struct fe_core *core, void *memory);
 /* The schedulers work: lines that interrupt handlers log are drained by events from here on. */
 void fe_log_start_events(struct fe_core *core);
