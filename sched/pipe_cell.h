@@ -34,8 +34,8 @@ static inline bool fe_cell_reserve(fe_atomic_u32 *word, bool shared, uint32_t *v
     if ((seen & FE_CELL_STATE) != FE_CELL_EMPTY)
         return false;
     *version = seen;
-    /* Acquire: as above, if another sender's value came and went between. */
-    return !shared || fe_cas_acquire(word, &seen, seen | FE_CELL_WRITING);
+    /* Relaxed: had another sender's value come and gone since, the version would differ. */
+    return !shared || fe_cas_relaxed(word, &seen, seen | FE_CELL_WRITING);
 }
 
 /* Edge 2. Whoever waits for a value must be looked for after this. */
@@ -45,12 +45,7 @@ static inline void fe_cell_publish(fe_atomic_u32 *word, uint32_t version) {
     (void)fe_exchange_seq_cst(word, version | FE_CELL_FULL);
 }
 
-/* Whether there is a value. Receiver only. */
-static inline bool fe_cell_ready(const fe_atomic_u32 *word) {
-    return (fe_load_acquire(word) & FE_CELL_STATE) == FE_CELL_FULL; /* pairs with fe_cell_publish */
-}
-
-/* The same, by a receiver that has just announced that it waits. */
+/* Whether there is a value, by a receiver that has just announced that it waits. */
 static inline bool fe_cell_ready_after_announcing(const fe_atomic_u32 *word) {
     return (fe_load_seq_cst(word) & FE_CELL_STATE) == FE_CELL_FULL; /* pairs with fe_cell_publish */
 }
@@ -86,8 +81,9 @@ static inline bool fe_cell_pending(const fe_atomic_u32 *word, uint32_t version) 
 /* Edge 5: takes the value of `version` back; false if it has been taken. Senders that wait must be looked for after. */
 static inline bool fe_cell_withdraw(fe_atomic_u32 *word, uint32_t version) {
     uint32_t full = version | FE_CELL_FULL;
-    /* seq_cst: as fe_cell_empty. The value itself is dead: nobody reads it. */
-    return fe_cas_seq_cst(word, &full, version + FE_CELL_VERSION);
+    /* Release; pairs with fe_cell_reserve: we wrote the value, the next sender writes it anew. No more: the look at the
+     * waiting senders goes through the lock under which they announce themselves. */
+    return fe_cas_release(word, &full, version + FE_CELL_VERSION);
 }
 
 /* Whether the cell is empty, by a sender that has just announced that it waits for room. */

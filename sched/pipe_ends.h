@@ -17,12 +17,6 @@ static inline void fe_ends_close(fe_atomic_u32 *closed, uint32_t end) {
     (void)fe_fetch_or_seq_cst(closed, end);
 }
 
-/* Closes the sending end of a oneshot, after its value was published: whoever waits is looked for on the value's
- * account. */
-static inline void fe_ends_close_after_value(fe_atomic_u32 *closed) {
-    (void)fe_fetch_or_release(closed, FE_SENDER_CLOSED); /* pairs with fe_ends_closed_last */
-}
-
 /* Which are closed, at a glance. Relaxed: closing orders nothing against a send; a value may still slip in. */
 static inline uint32_t fe_ends_closed(const fe_atomic_u32 *closed) {
     return fe_load_relaxed(closed);

@@ -248,7 +248,7 @@ static fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanosecon
 
 static inline void sent(struct fe_pipe *pipe) {
     if (FE_UNLIKELY(pipe->flags & FE_PIPE_ONESHOT))
-        fe_ends_close_after_value(&pipe->closed);
+        fe_ends_close(&pipe->closed, FE_SENDER_CLOSED);
 }
 
 static fe_status send_slowly(struct fe_pipe *pipe, const void *value, fe_nanoseconds deadline) {

@@ -4,6 +4,7 @@
  * seen.
  */
 #include "model.h"
+#include <sched/inbox.h>
 #include <sched/park.h>
 #include <sched/pipe_cell.h>
 #include <sched/pipe_ends.h>
@@ -83,6 +84,56 @@ struct close_suite : rl::test_suite<close_suite, 2> {
     void after() { receiver.destroy(); }
 };
 
+/* COUNT values and no closing: the receiver waits for each, and nothing but the send of it wakes it. */
+template <char KIND, int COUNT>
+struct stream_suite : rl::test_suite<stream_suite<KIND, COUNT>, 2> {
+    model_pipe<KIND, false> p;
+    task tasks[2];
+
+    void before() {
+        p.init(1);
+        tasks[0].init();
+        tasks[1].init();
+    }
+    void thread(unsigned index) {
+        for (int i = 0; i < COUNT; i++) {
+            int v = -1;
+            status result = index == 0 ? p.send(&tasks[0], i) : p.receive(&tasks[1], &v);
+            RL_ASSERT(result == OK && (index == 0 || v == i));
+        }
+    }
+    void after() {
+        tasks[0].destroy();
+        tasks[1].destroy();
+    }
+};
+
+/* A oneshot: closed with its one value, which is received all the same. */
+struct oneshot_suite : rl::test_suite<oneshot_suite, 2> {
+    model_pipe<'c', false> p;
+    task tasks[2];
+
+    void before() {
+        p.init(1);
+        p.oneshot = true;
+        tasks[0].init();
+        tasks[1].init();
+    }
+    void thread(unsigned index) {
+        int v = -1;
+        if (index == 0) {
+            RL_ASSERT(p.send(&tasks[0], 7) == OK);
+        } else {
+            RL_ASSERT(p.receive(&tasks[1], &v) == OK && v == 7);
+            RL_ASSERT(p.receive(&tasks[1], &v) == CLOSED);
+        }
+    }
+    void after() {
+        tasks[0].destroy();
+        tasks[1].destroy();
+    }
+};
+
 /* The receiver closes; a sender that waits for room, or for its value to be taken, hears of it. */
 template <char KIND>
 struct port_close_suite : rl::test_suite<port_close_suite<KIND>, 2> {
@@ -116,6 +167,10 @@ typedef transfer_suite<'r', 2, 3, false, false> ring_two;
 typedef transfer_suite<'r', 2, 2, true, true> ring_deadlines;
 typedef transfer_suite<'l', 1, 3, false, false> list_one;
 typedef transfer_suite<'l', 2, 2, false, true> list_two;
+typedef stream_suite<'c', 2> cell_stream;
+typedef stream_suite<'m', 2> meeting_stream;
+typedef stream_suite<'r', 3> ring_stream;
+typedef stream_suite<'l', 2> list_stream;
 typedef port_close_suite<'c'> port_close_cell;
 typedef port_close_suite<'m'> port_close_meeting;
 typedef port_close_suite<'r'> port_close_ring;
@@ -134,6 +189,11 @@ static const fe_model_case cases[] = {
     {"pipe: bounded, deadlines", USUAL(ring_deadlines)},
     {"pipe: unbounded, one sender", USUAL(list_one)},
     {"pipe: unbounded, two senders, a deadline", USUAL(list_two)},
+    {"pipe: one slot, never closed", USUAL(cell_stream)},
+    {"pipe: rendezvous, never closed", USUAL(meeting_stream)},
+    {"pipe: bounded, never closed", USUAL(ring_stream)},
+    {"pipe: unbounded, never closed", USUAL(list_stream)},
+    {"pipe: oneshot", USUAL(oneshot_suite)},
     {"pipe: the sender closes", USUAL(close_suite)},
     {"pipe: the port closes, one slot", USUAL(port_close_cell)},
     {"pipe: the port closes, rendezvous", USUAL(port_close_meeting)},

@@ -76,6 +76,7 @@ struct model_pipe {
     fe_atomic_pointer spare;
     list_node nodes[4];
     int nodes_used;
+    bool oneshot;
     fe_inbox_node selector_node;
     fe_atomic_u32 selected;
 
@@ -93,6 +94,7 @@ struct model_pipe {
         fe_store_relaxed(&spare, NULL);
         head = 0;
         nodes_used = 0;
+        oneshot = false;
     }
 
     /* transfer.c, queues */
@@ -293,6 +295,8 @@ struct model_pipe {
         }
         if (result != OK)
             return result;
+        if (oneshot)
+            fe_ends_close(&closed, FE_SENDER_CLOSED);
         if (!tell_receiver() && KIND == 'm')
             return wait_taken(me, version);
         return OK;
