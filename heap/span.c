@@ -43,9 +43,9 @@ fe_status fe_span_publish(uintptr_t base, size_t bytes, struct fe_span *span) {
         fe_heap_map.span[chunk] = &fe_span_none;
     for (size_t chunk = first; chunk < end; chunk++)
         fe_heap_map.span[chunk] = span;
-    /* Release, and no acquire on the other side: who has a block of the new span got it by a hand-over from here, and
-     * who has none may see either limit. The order is for a wild pointer, which must find a filled entry; on machines
-     * that order dependent loads the entry behind a limit that is seen is seen too, or it reads as before. */
+    /* Release, and no acquire on the other side, which would cost every free on Arm: who has a block of the new span got
+     * it by a hand-over that comes after this, and so sees the entry whatever limit it reads. Only a wild pointer into
+     * memory that is being granted at that very moment could, on Arm, meet an entry from before it was filled. */
     if (end > limit)
         __atomic_store_n(&fe_heap_map.limit, end, __ATOMIC_RELEASE);
     return FE_OK;
