@@ -39,9 +39,11 @@
 #define DELIVER_STARTUP (6u << 8)
 #define DELIVERY_PENDING (1u << 12)
 #define LEVEL_ASSERT (1u << 14)
-#define TO_OTHERS (3u << 18)
 
 static volatile uint32_t *registers; /* NULL in x2APIC mode */
+
+/* The cores that run, by index: each sets its own, once it can take interrupts. */
+static bool running[FE_CORES_MAX];
 
 uint32_t fe_apic_read(uint32_t offset) {
     if (registers)
@@ -83,6 +85,7 @@ void fe_apic_init_core(void) {
     fe_apic_write(ERROR_STATUS, 0);
     fe_apic_end_of_interrupt(); /* whatever the firmware left in service */
     fe_apic_timer_init_core();
+    __atomic_store_n(&running[fe_arch_core()->index], true, __ATOMIC_RELEASE); /* pairs with fe_apic_stop_others */
 }
 
 uint32_t fe_apic_id(void) {
@@ -114,9 +117,13 @@ void fe_apic_wake(unsigned core) {
     command(fe_machine.core_ids[core], LEVEL_ASSERT | FE_X86_VECTOR_WAKE);
 }
 
+/* One by one: to a core that was never started, an NMI would be a start in the firmware. */
 void fe_apic_stop_others(void) {
     fe_x86_stopping = true;
-    command(0, TO_OTHERS | LEVEL_ASSERT | DELIVER_NMI);
+    unsigned self = fe_arch_core()->index;
+    for (unsigned i = 0; i < fe_machine.core_count; i++) /* acquire: pairs with the release in fe_apic_init_core */
+        if (i != self && __atomic_load_n(&running[i], __ATOMIC_ACQUIRE))
+            command(fe_machine.core_ids[i], LEVEL_ASSERT | DELIVER_NMI);
 }
 
 /*
