@@ -52,7 +52,7 @@ struct fe_scheduler {
             uint8_t unused;
         };
     } unusual;
-    bool several;           /* more than one core runs */
+    bool several; /* more than one core runs */
     struct fe_task_list pinned;
     struct fe_task_list overflow; /* what the ring had no room for; refills it */
     struct fe_arch_context context;
@@ -67,7 +67,6 @@ struct fe_scheduler {
     /* Written by the owner, read by all: statistics and termination. Each only grows. */
     fe_atomic_u64 spawned;
     fe_atomic_u64 ended;
-    uint64_t weak_live;
     struct fe_core_statistics statistics;
     fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
 
@@ -87,7 +86,8 @@ struct fe_scheduler {
 struct fe_sched_state {
     /* Immutable once the schedulers run. */
     unsigned cores;
-    struct fe_scheduler *schedulers[FE_CORES_MAX]; /* written by the boot core before the core starts; NULL: not there */
+    struct fe_scheduler
+        *schedulers[FE_CORES_MAX]; /* written by the boot core before the core starts; NULL: not there */
     const struct fe_loop_ops *loop;
     size_t default_stack;
     size_t max_stack;
@@ -126,10 +126,49 @@ struct fe_loop_ops {
 extern const struct fe_loop_ops fe_loop_interrupts, fe_loop_basic;
 
 /* scheduler.c */
-void fe_scheduler_ready(struct fe_tcb *tcb);                     /* any context; the caller owns tcb's resumption */
-void fe_scheduler_leave(struct fe_scheduler *scheduler, struct fe_tcb *self, void (*after)(struct fe_tcb *self));
+void fe_scheduler_ready(struct fe_tcb *tcb);                       /* any context; the caller owns tcb's resumption */
 void fe_scheduler_post(unsigned core, struct fe_message *message); /* any context: push and wake */
-void fe_scheduler_arrive(struct fe_tcb *previous);
+struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *scheduler);
+
+/* The next task to run, off the queues; NULL: the scheduler has to look. */
+static inline __attribute__((always_inline)) struct fe_tcb *fe_scheduler_take(struct fe_scheduler *self) {
+    self->ticks_left--;
+    if (FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left == 0))
+        return fe_scheduler_take_unusual(self);
+    struct fe_tcb *next = self->lifo;
+    if (next)
+        self->lifo = NULL;
+    else
+        next = fe_ring_pop(&self->ring);
+    return next;
+}
+
+/*
+ * What every resumed context does first with what the switch passed: publishes the task that was left, now that it is
+ * saved. NULL: it yielded, and is in the ring already, or it was the scheduler.
+ */
+static inline void fe_scheduler_arrive(struct fe_tcb *previous) {
+    if (previous)
+        previous->after(previous);
+    else
+        fe_ring_finish(&fe_scheduler_self()->ring);
+}
+
+/* Leaves the running task for `next` (NULL: the scheduler), which is off all queues; `after` runs once the task is saved.
+ * Returns when the task is resumed, maybe on another core. */
+static inline __attribute__((always_inline)) void fe_scheduler_leave_for(struct fe_scheduler *self, struct fe_tcb *task,
+                                                                         void (*after)(struct fe_tcb *task),
+                                                                         struct fe_tcb *next) {
+    task->after = after;
+    self->current = next;
+    fe_scheduler_arrive(fe_arch_switch(&task->context, next ? &next->context : &self->context, task));
+}
+
+/* Leaves the running task for the next one, or for the scheduler if there is none or it is due. */
+static inline __attribute__((always_inline)) void fe_scheduler_leave(struct fe_scheduler *self, struct fe_tcb *task,
+                                                                     void (*after)(struct fe_tcb *task)) {
+    fe_scheduler_leave_for(self, task, after, fe_scheduler_take(self));
+}
 
 /* stack.c */
 fe_status fe_stack_take(struct fe_scheduler *scheduler, size_t bytes, struct fe_tcb **tcb);

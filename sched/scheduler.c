@@ -95,12 +95,12 @@ static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
 
 static void note_unusual(struct fe_scheduler *self, const struct fe_tcb *next) {
     self->unusual.overflow = self->overflow.head != NULL;
-    self->unusual.pinned = self->pinned.head || (next && next->home != FE_ANY_CORE) ||
-                           (self->lifo && self->lifo->home != FE_ANY_CORE);
+    self->unusual.pinned =
+        self->pinned.head || (next && next->home != FE_ANY_CORE) || (self->lifo && self->lifo->home != FE_ANY_CORE);
 }
 
 /* The long way to the next task; NULL: the scheduler has to look first. */
-static __attribute__((noinline)) struct fe_tcb *take_unusual(struct fe_scheduler *self) {
+struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *self) {
     struct fe_tcb *next = NULL;
     if (!self->unusual.attention && self->ticks_left != 0) {
         next = self->lifo;
@@ -110,19 +110,6 @@ static __attribute__((noinline)) struct fe_tcb *take_unusual(struct fe_scheduler
             next = take_in_turn(self);
     }
     note_unusual(self, next);
-    return next;
-}
-
-/* The next task to run, off the queues; NULL: the scheduler has to look. */
-static inline __attribute__((always_inline)) struct fe_tcb *take_next(struct fe_scheduler *self) {
-    self->ticks_left--;
-    if (FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left == 0))
-        return take_unusual(self);
-    struct fe_tcb *next = self->lifo;
-    if (next)
-        self->lifo = NULL;
-    else
-        next = fe_ring_pop(&self->ring);
     return next;
 }
 
@@ -165,28 +152,6 @@ void fe_scheduler_ready(struct fe_tcb *tcb) {
 }
 
 /* Switching ------------------------------------------------------------------------------------------------------- */
-
-/*
- * What every resumed context does first with what the switch passed: publishes the task that was left, now that it is
- * saved. NULL: it yielded, and is in the ring already, or it was the scheduler.
- */
-void fe_scheduler_arrive(struct fe_tcb *previous) {
-    if (previous)
-        previous->after(previous);
-    else
-        fe_ring_finish(&fe_scheduler_self()->ring);
-}
-
-/*
- * Leaves the running task for the next one, or for the scheduler if there is none or it is due; `after` runs once the task
- * is saved. Returns when the task is resumed, maybe on another core.
- */
-void fe_scheduler_leave(struct fe_scheduler *self, struct fe_tcb *task, void (*after)(struct fe_tcb *task)) {
-    task->after = after;
-    struct fe_tcb *next = take_next(self);
-    self->current = next;
-    fe_scheduler_arrive(fe_arch_switch(&task->context, next ? &next->context : &self->context, task));
-}
 
 static void after_yield(struct fe_tcb *task) {
     queue_last(fe_scheduler_self(), task);

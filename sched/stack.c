@@ -34,7 +34,7 @@ static void account(struct fe_scheduler *self, uint64_t pages) {
 static unsigned class_of(size_t bytes) {
     unsigned class = 0;
     while ((FE_STACK_SLOT << class) - FE_STACK_GUARD < bytes)
-        class++;
+        class ++;
     return class;
 }
 
@@ -155,12 +155,14 @@ static void shootdown(struct fe_scheduler *self, uintptr_t address, size_t bytes
     }
 }
 
+/* What the stack grew below this goes back. */
+static inline uintptr_t kept_from(const struct fe_tcb *tcb) {
+    return tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class) - FE_STACK_KEEP * FE_PAGE_SIZE;
+}
+
 /* Returns what the stack grew beyond FE_STACK_KEEP pages. */
-static void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
-    uintptr_t end = tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class);
-    uintptr_t keep = end - FE_STACK_KEEP * FE_PAGE_SIZE;
-    if (tcb->stack_deep >= keep)
-        return;
+static __attribute__((noinline)) void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    uintptr_t keep = kept_from(tcb);
     uint64_t pages[64];
     while (tcb->stack_deep < keep) {
         uintptr_t from = tcb->stack_deep;
@@ -179,24 +181,29 @@ static void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
     }
 }
 
-void fe_stack_recycle(struct fe_tcb *tcb) {
-    struct fe_scheduler *self = fe_scheduler_self();
-    trim(self, tcb);
-    tcb->overflowed = false;
-    struct fe_stack_cache *cache = &self->stacks[tcb->stack_class];
-    tcb->next = cache->head;
-    cache->head = tcb;
-    if (FE_LIKELY(++cache->count <= FE_STACK_CACHE_MAX))
-        return;
+/* Half of a cache that has grown too large goes to the depot. */
+static __attribute__((noinline)) void spill(unsigned class, struct fe_stack_cache *cache) {
     fe_spinlock_acquire(&fe_sched.stacks_lock);
     for (unsigned i = 0; i < FE_STACK_BATCH; i++) {
         struct fe_tcb *spilled = cache->head;
         cache->head = spilled->next;
-        spilled->next = fe_sched.depot[tcb->stack_class];
-        fe_sched.depot[tcb->stack_class] = spilled;
+        spilled->next = fe_sched.depot[class];
+        fe_sched.depot[class] = spilled;
     }
     fe_spinlock_release(&fe_sched.stacks_lock);
     cache->count -= FE_STACK_BATCH;
+}
+
+void fe_stack_recycle(struct fe_tcb *tcb) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    if (FE_UNLIKELY(tcb->stack_deep < kept_from(tcb)))
+        trim(self, tcb);
+    tcb->overflowed = false;
+    struct fe_stack_cache *cache = &self->stacks[tcb->stack_class];
+    tcb->next = cache->head;
+    cache->head = tcb;
+    if (FE_UNLIKELY(++cache->count > FE_STACK_CACHE_MAX))
+        spill(tcb->stack_class, cache);
 }
 
 /* The fault handler's reserve: filled where the page allocator may be called, popped where it may not. */

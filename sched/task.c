@@ -41,10 +41,34 @@ static inline void copy_name(char *to, const char *from) {
     to[i] = 0;
 }
 
+static const struct fe_task_options defaults = {.core = FE_ANY_CORE};
+
+/* Sets a task going whose stack has been taken. Inline, since for the defaults most of it is known to the compiler. */
+static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *self, struct fe_tcb *tcb,
+                                                           fe_task_function function, void *argument,
+                                                           const struct fe_task_options *options) {
+    tcb->function = function;
+    tcb->argument = argument;
+    tcb->home = options->core;
+    tcb->weak = options->weak;
+    copy_name(tcb->name, options->name);
+    fe_store_relaxed(&tcb->parking, FE_PARKING_EMPTY); /* published with the task */
+    fe_store_relaxed(&tcb->joiner, options->detached ? FE_JOIN_DETACHED : FE_JOIN_NONE);
+    uint64_t id = self->next_id += FE_CORES_MAX;
+    /* Pairs with the acquire in live_tcb: who sees the id sees the task that it names. */
+    fe_store_release(&tcb->id, id);
+    fe_arch_context_make(&tcb->context, tcb, task_entry);
+    if (options->weak)
+        self->statistics.spawned++;
+    else
+        count(&self->spawned);
+    fe_scheduler_ready(tcb);
+    return (fe_task){tcb, id};
+}
+
 fe_status fe_task_try_spawn(fe_task_function function, void *argument, const struct fe_task_options *options,
                             fe_task *task) {
     FE_REQUIRE_CONTEXT(FE_IN_ANY);
-    static const struct fe_task_options defaults = {.core = FE_ANY_CORE};
     struct fe_scheduler *self = fe_scheduler_self();
     if (!options)
         options = &defaults;
@@ -57,32 +81,26 @@ fe_status fe_task_try_spawn(fe_task_function function, void *argument, const str
         if (status != FE_OK)
             return status;
     }
-    tcb->function = function;
-    tcb->argument = argument;
-    tcb->home = options->core;
-    tcb->weak = options->weak;
-    copy_name(tcb->name, options->name);
-    fe_store_relaxed(&tcb->parking, FE_PARKING_EMPTY); /* published with the task */
-    fe_store_relaxed(&tcb->joiner, options->detached ? FE_JOIN_DETACHED : FE_JOIN_NONE);
-    uint64_t id = self->next_id += FE_CORES_MAX;
-    /* Pairs with the acquire in live_tcb: who sees the id sees the task that it names. */
-    fe_store_release(&tcb->id, id);
-    fe_arch_context_make(&tcb->context, tcb, task_entry);
-    if (!tcb->weak)
-        count(&self->spawned);
-    self->statistics.spawned++;
-    *task = (fe_task){tcb, id};
-    fe_scheduler_ready(tcb);
+    *task = start(self, tcb, function, argument, options);
     return FE_OK;
 }
 
-fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe_task_options *options) {
+static __attribute__((noinline)) fe_task spawn_or_fail(fe_task_function function, void *argument,
+                                                       const struct fe_task_options *options) {
     fe_task task;
     fe_status status = fe_task_try_spawn(function, argument, options, &task);
     if (FE_UNLIKELY(status != FE_OK))
         fe_fail("cannot spawn task '%s': %s", options && options->name ? options->name : "task",
                 fe_status_string(status));
     return task;
+}
+
+fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe_task_options *options) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    struct fe_tcb *tcb;
+    if (FE_UNLIKELY(options || !function) || FE_UNLIKELY(!(tcb = fe_stack_take_cached(self, 0))))
+        return spawn_or_fail(function, argument, options);
+    return start(self, tcb, function, argument, &defaults);
 }
 
 /* Ending ---------------------------------------------------------------------------------------------------------- */
@@ -95,17 +113,37 @@ static void release(struct fe_tcb *task) {
 static void after_end(struct fe_tcb *task) {
     bool weak = task->weak;
     struct fe_scheduler *self = fe_scheduler_self();
-    self->statistics.ended++;
     /* Pairs with the acquire loads and exchanges of the join: the result is visible, and the stack is no longer in use. */
     uint64_t joiner = fe_exchange_acq_rel(&task->joiner, FE_JOIN_ENDED);
     if (joiner == FE_JOIN_DETACHED) {
         fe_store_relaxed(&task->joiner, FE_JOIN_TAKEN); /* nobody else can reach it: the handle may not be joined */
         release(task);
-    } else if (joiner != FE_JOIN_NONE) {
+    } else if (joiner != FE_JOIN_NONE && joiner != (uint64_t)(uintptr_t)self->current) {
+        /* The current one is about to go on, on this very context, and looks at the word again when it does. */
         fe_unpark((struct fe_tcb *)(uintptr_t)joiner);
     }
-    if (!weak)
+    if (weak)
+        self->statistics.ended++;
+    else
         count(&self->ended);
+}
+
+/*
+ * Who waits for `task` to end, if this core can go straight on with it: then it is the caller's to run. It finds the task
+ * still running if it looks before after_end has come, which only the core that runs it next could make happen: this one.
+ */
+static inline struct fe_tcb *claim_joiner(struct fe_scheduler *self, struct fe_tcb *task) {
+    /* Acquire: pairs with the swap in the join. Stale values do no harm: a control block stays one, and whoever waits may
+     * be woken for nothing. */
+    uint64_t joiner = fe_load_acquire(&task->joiner);
+    if (joiner <= FE_JOIN_TAKEN || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left <= 1))
+        return NULL;
+    struct fe_tcb *tcb = (struct fe_tcb *)(uintptr_t)joiner;
+    if (FE_UNLIKELY(tcb->home != FE_ANY_CORE) || !fe_parking_notify(&tcb->parking))
+        return NULL;
+    self->ticks_left--;
+    tcb->core = self->core.index;
+    return tcb;
 }
 
 void fe_task_end(enum fe_outcome outcome, intptr_t value) {
@@ -113,7 +151,10 @@ void fe_task_end(enum fe_outcome outcome, intptr_t value) {
     struct fe_tcb *task = self->current;
     task->outcome = FE_UNLIKELY(task->overflowed) ? FE_FAULTED : outcome;
     task->value = value;
-    fe_scheduler_leave(self, task, after_end);
+    struct fe_tcb *next = claim_joiner(self, task);
+    if (!next)
+        next = fe_scheduler_take(self);
+    fe_scheduler_leave_for(self, task, after_end, next);
     fe_panic("a task that had ended was resumed");
 }
 
@@ -182,8 +223,8 @@ static bool take_ended(struct fe_tcb *target) {
     return fe_cas_acquire(&target->joiner, &expected, FE_JOIN_TAKEN);
 }
 
-fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nanoseconds deadline) {
-    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+static inline __attribute__((always_inline)) fe_status join(fe_task task, struct fe_task_result *result,
+                                                            fe_nanoseconds deadline) {
     struct fe_tcb *self = fe_park_self();
     struct fe_tcb *target = live_tcb(task);
     if (FE_UNLIKELY(!target))
@@ -219,8 +260,14 @@ fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nan
     return FE_OK;
 }
 
+fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nanoseconds deadline) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    return join(task, result, deadline);
+}
+
 fe_status fe_task_join(fe_task task, struct fe_task_result *result) {
-    return fe_task_join_until(task, result, FE_FOREVER);
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    return join(task, result, FE_FOREVER);
 }
 
 fe_status fe_task_detach(fe_task task) {
