@@ -112,6 +112,10 @@ static fe_status start_cores(void) {
     fe_main_set_hooks();
     fe_log_start_events(fe_arch_core());
     atomic_store_explicit(&fe_kernel_state.cores, running, memory_order_release); /* for reports; pairs with their loads */
+    if (fe_machine.counter_hz_refined) { /* some time has passed since the clock was measured, and nobody else reads it yet */
+        fe_machine.counter_hz = fe_machine.counter_hz_refined();
+        fe_clock_refine(fe_machine.counter_hz);
+    }
     fe_cores_release();
     return FE_OK;
 }
