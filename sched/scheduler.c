@@ -166,10 +166,10 @@ void fe_task_yield(void) {
         return;
     }
     /* The head of the ring goes, this task goes to its tail: there is room, and as much to steal as before. */
+    self->ticks_left--; /* counts even if there is nobody: a task that is alone must let the inbox be looked at, too */
     struct fe_tcb *next = fe_ring_pop(&self->ring);
     if (!next)
         return;
-    self->ticks_left--;
     fe_ring_push_unfinished(&self->ring, task);
     self->current = next;
     fe_scheduler_arrive(fe_arch_switch(&task->context, &next->context, NULL));
