@@ -110,6 +110,39 @@ Test(scheduler, idle_cores_steal) {
     }
 }
 
+/* A task that is alone on its core and only yields must let in what other cores send there. */
+struct spinner {
+    int core; /* where it spins */
+    _Atomic bool released;
+};
+
+static intptr_t release(void *argument) {
+    struct spinner *spinner = argument;
+    atomic_store(&spinner->released, true);
+    return 0;
+}
+
+/* Runs on another core than the spinner. */
+static intptr_t send_release(void *argument) {
+    struct spinner *spinner = argument;
+    return guest_join(guest_spawn(release, spinner, spinner->core));
+}
+
+Test(scheduler, yielding_lets_others_in) {
+    if (fe_core_count() == 1)
+        cr_skip_test("there is one core");
+    for (int i = 0; i < 20; i++) {
+        struct spinner spinner = {.core = (int)fe_core_index()};
+        fe_task task = guest_spawn(send_release, &spinner, (spinner.core + 1) % (int)fe_core_count());
+        fe_nanoseconds deadline = fe_time_now() + HANG;
+        while (!atomic_load(&spinner.released)) {
+            cr_assert_lt(fe_time_now(), deadline, "what another core sent never ran");
+            fe_task_yield();
+        }
+        guest_join(task);
+    }
+}
+
 static intptr_t raise_remote(void *argument) {
     atomic_store((_Atomic bool *)argument, true);
     return (intptr_t)fe_core_index();
