@@ -1,5 +1,6 @@
 /* Memory, reservations, initrd and command line from the device tree. */
 #include "fdt.h"
+#include "index.h"
 
 #include <libfdt.h>
 
@@ -53,11 +54,11 @@ static void put_in_order(struct fe_memory_range *list, size_t *count) {
 }
 
 static void read_memory(const void *blob, struct fe_boot_info *info, fe_complain complain) {
-    int node = -1;
-    while ((node = fdt_node_offset_by_prop_value(blob, node, "device_type", "memory", sizeof "memory")) >= 0) {
+    for (unsigned node = 0; node < fe_fdt_index.count; node++) {
         struct fe_memory_range range;
-        for (unsigned i = 0; fe_fdt_reg(blob, node, i, &range); i++)
-            add_ram(info, range.base, range.bytes, complain);
+        if (fe_fdt_index.nodes[node].flags & FE_FDT_MEMORY)
+            for (unsigned i = 0; fe_fdt_reg(blob, fe_fdt_index.nodes[node].offset, i, &range); i++)
+                add_ram(info, range.base, range.bytes, complain);
     }
     put_in_order(info->ram, &info->ram_count);
 }
@@ -68,7 +69,7 @@ static void read_reservations(const void *blob, struct fe_boot_info *info, fe_co
         if (fdt_get_mem_rsv(blob, i, &base, &bytes) == 0)
             reserve(info, base, bytes, complain);
     }
-    int parent = fdt_path_offset(blob, "/reserved-memory"), node;
+    int parent = fe_fdt_child(blob, "reserved-memory"), node;
     if (parent < 0)
         return;
     fdt_for_each_subnode(node, blob, parent) {
@@ -100,7 +101,7 @@ static bool in_ram(const struct fe_boot_info *info, uint64_t base, uint64_t byte
 }
 
 static void read_chosen(const void *blob, struct fe_boot_info *info, fe_complain complain) {
-    int chosen = fdt_path_offset(blob, "/chosen");
+    int chosen = fe_fdt_child(blob, "chosen");
     if (chosen < 0)
         return;
     uint64_t start, end;

@@ -1,13 +1,12 @@
 /*
- * Walking a device tree that has been checked. libfdt keeps every access inside the tree; what is checked here is what it
- * leaves to its callers: lengths of properties, cell counts, and translations through buses.
+ * Reading a device tree that has been checked. libfdt keeps every access inside the tree; what is checked here is what it
+ * leaves to its callers: lengths of properties, cell counts, and translations through buses. Nodes are found by the index
+ * (index.h), their properties by libfdt.
  */
 #include "fdt.h"
+#include "index.h"
 
 #include <libfdt.h>
-
-/* A tree nests a handful of levels deep; deeper ones are refused rather than followed. */
-#define DEPTH_MAX 16
 
 bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain complain) {
     if (available < sizeof(struct fdt_header) || fdt_magic(blob) != FDT_MAGIC) {
@@ -26,7 +25,7 @@ bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain
         return false;
     }
     *bytes = total;
-    return true;
+    return fe_fdt_index_make(blob, complain);
 }
 
 static uint64_t read_cells(const fdt32_t *cells, int count) {
@@ -42,28 +41,30 @@ const char *fe_fdt_text(const void *blob, int node, const char *name) {
     return text && length > 0 && text[length - 1] == 0 ? text : NULL;
 }
 
-static bool enabled(const void *blob, int node) {
-    const char *status = fe_fdt_text(blob, node, "status");
-    return !status || __builtin_strcmp(status, "okay") == 0 || __builtin_strcmp(status, "ok") == 0;
-}
-
 int fe_fdt_find(const void *blob, int after, const char *compatible) {
-    do {
-        after = fdt_node_offset_by_compatible(blob, after, compatible);
-    } while (after >= 0 && !enabled(blob, after));
-    return after;
+    size_t wanted = __builtin_strlen(compatible) + 1;
+    for (unsigned i = after < 0 ? 0 : fe_fdt_index_of(after) + 1; i < fe_fdt_index.count; i++) {
+        const struct fe_fdt_node *node = &fe_fdt_index.nodes[i];
+        const char *text = (const char *)blob + node->compatible;
+        if (node->flags & FE_FDT_DISABLED)
+            continue;
+        for (size_t at = 0; at < node->compatible_bytes; at += __builtin_strlen(text + at) + 1)
+            if (node->compatible_bytes - at >= wanted && __builtin_memcmp(text + at, compatible, wanted) == 0)
+                return node->offset;
+    }
+    return -1;
 }
 
 /* Translates an address on the bus below `bus` to one on the bus above it, by its `ranges`. */
-static bool translate_up(const void *blob, int bus, int parent, uint64_t *address) {
+static bool translate_up(const void *blob, const struct fe_fdt_node *bus, const struct fe_fdt_node *parent, uint64_t *address) {
     int length;
-    const fdt32_t *ranges = fdt_getprop(blob, bus, "ranges", &length);
+    const fdt32_t *ranges = fdt_getprop(blob, bus->offset, "ranges", &length);
     if (!ranges)
         return false; /* what is below is not addressable from above */
     if (length == 0)
         return true;
-    int child = fdt_address_cells(blob, bus), above = fdt_address_cells(blob, parent), size = fdt_size_cells(blob, bus);
-    if (child < 1 || above < 1 || size < 0)
+    int child = bus->address_cells, above = parent->address_cells, size = bus->size_cells;
+    if (child < 1 || above < 1)
         return false;
     int stride = child + above + size;
     for (int i = 0; (i + stride) * 4 <= length; i += stride) {
@@ -78,13 +79,14 @@ static bool translate_up(const void *blob, int bus, int parent, uint64_t *addres
     return false;
 }
 
-bool fe_fdt_reg(const void *blob, int node, unsigned index, struct fe_memory_range *range) {
-    int bus = fdt_parent_offset(blob, node);
-    if (bus < 0)
+bool fe_fdt_reg(const void *blob, int offset, unsigned index, struct fe_memory_range *range) {
+    unsigned node = fe_fdt_index_of(offset);
+    if (node == 0 || node == FE_FDT_NODES_MAX)
         return false;
-    int addresses = fdt_address_cells(blob, bus), sizes = fdt_size_cells(blob, bus), length;
-    const fdt32_t *reg = fdt_getprop(blob, node, "reg", &length);
-    if (!reg || addresses < 1 || sizes < 0)
+    const struct fe_fdt_node *bus = &fe_fdt_index.nodes[fe_fdt_index.nodes[node].parent];
+    int addresses = bus->address_cells, sizes = bus->size_cells, length;
+    const fdt32_t *reg = fdt_getprop(blob, offset, "reg", &length);
+    if (!reg || addresses < 1)
         return false;
     uint64_t stride = (uint64_t)(addresses + sizes);
     if (((uint64_t)index + 1) * stride * 4 > (uint64_t)length)
@@ -92,15 +94,13 @@ bool fe_fdt_reg(const void *blob, int node, unsigned index, struct fe_memory_ran
     reg += index * stride;
     range->base = read_cells(reg, addresses);
     range->bytes = read_cells(reg + addresses, sizes);
-    for (int depth = 0; depth < DEPTH_MAX; depth++) {
-        int parent = fdt_parent_offset(blob, bus);
-        if (parent < 0)
-            return true; /* the root's addresses are physical */
+    while (bus != fe_fdt_index.nodes) { /* the root's addresses are physical */
+        const struct fe_fdt_node *parent = &fe_fdt_index.nodes[bus->parent];
         if (!translate_up(blob, bus, parent, &range->base))
             return false;
         bus = parent;
     }
-    return false;
+    return true;
 }
 
 bool fe_fdt_interrupt(const void *blob, int node, unsigned index, unsigned *line) {
@@ -116,7 +116,7 @@ bool fe_fdt_interrupt(const void *blob, int node, unsigned index, unsigned *line
 }
 
 int fe_fdt_stdout(const void *blob) {
-    int chosen = fdt_path_offset(blob, "/chosen");
+    int chosen = fe_fdt_child(blob, "chosen");
     if (chosen < 0)
         return -1;
     const char *path = fe_fdt_text(blob, chosen, "stdout-path");
@@ -125,15 +125,15 @@ int fe_fdt_stdout(const void *blob) {
     int length = 0;
     while (path[length] && path[length] != ':') /* options of the line follow */
         length++;
-    return fdt_path_offset_namelen(blob, path, length);
+    return fe_fdt_path(blob, path, length);
 }
 
 unsigned fe_fdt_cores(const void *blob, uint32_t *ids, unsigned capacity) {
-    int cpus = fdt_path_offset(blob, "/cpus"), node;
+    int cpus = fe_fdt_child(blob, "cpus"), node;
     unsigned count = 0;
     if (cpus < 0)
         return 0;
-    int cells = fdt_address_cells(blob, cpus);
+    int cells = fe_fdt_index.nodes[fe_fdt_index_of(cpus)].address_cells;
     fdt_for_each_subnode(node, blob, cpus) {
         const char *type = fe_fdt_text(blob, node, "device_type");
         const char *status = fe_fdt_text(blob, node, "status");

@@ -1,0 +1,157 @@
+/*
+ * The index of the tree's nodes: one walk over the structure block, which has been checked whole (fdt_check_full), so that
+ * tags follow each other to the end and every name and value lies inside.
+ */
+#include "index.h"
+
+#include <libfdt.h>
+
+/* A tree nests a handful of levels deep; deeper ones are refused rather than followed. */
+#define DEPTH_MAX 16
+#define OLDEST_VERSION 17 /* of 2007; older ones align their values in another way */
+#define CELLS_MAX 4
+
+struct fe_fdt_index fe_fdt_index;
+
+static uint32_t word(const void *at) {
+    return fdt32_to_cpu(*(const fdt32_t *)at);
+}
+
+static bool is(const char *value, uint32_t bytes, const char *text) {
+    size_t length = __builtin_strlen(text) + 1;
+    return bytes == length && __builtin_memcmp(value, text, length) == 0;
+}
+
+static void note_property(const void *blob, struct fe_fdt_node *node, const char *name, const char *value, uint32_t bytes) {
+    switch (name[0]) {
+    case '#':
+        if (bytes != 4 || word(value) > CELLS_MAX)
+            return;
+        if (__builtin_strcmp(name, "#address-cells") == 0)
+            node->address_cells = word(value) & 0xf;
+        else if (__builtin_strcmp(name, "#size-cells") == 0)
+            node->size_cells = word(value) & 0xf;
+        return;
+    case 'c':
+        if (bytes > 0 && value[bytes - 1] == 0 && __builtin_strcmp(name, "compatible") == 0) {
+            node->compatible = (uint32_t)(value - (const char *)blob);
+            node->compatible_bytes = bytes;
+        }
+        return;
+    case 'd':
+        if (__builtin_strcmp(name, "device_type") == 0 && is(value, bytes, "memory"))
+            node->flags |= FE_FDT_MEMORY;
+        return;
+    case 's':
+        if (__builtin_strcmp(name, "status") == 0 && !is(value, bytes, "okay") && !is(value, bytes, "ok"))
+            node->flags |= FE_FDT_DISABLED;
+        return;
+    default:
+        return;
+    }
+}
+
+/* The node that begins at `offset`, below `parent`; NULL: the index is full. */
+static struct fe_fdt_node *add(uint32_t offset, unsigned parent) {
+    if (fe_fdt_index.count == FE_FDT_NODES_MAX)
+        return NULL;
+    struct fe_fdt_node *node = &fe_fdt_index.nodes[fe_fdt_index.count++];
+    *node = (struct fe_fdt_node){.offset = (int32_t)offset, .parent = (uint16_t)parent, .address_cells = 2, .size_cells = 1};
+    return node;
+}
+
+bool fe_fdt_index_make(const void *blob, fe_complain complain) {
+    const char *structure = (const char *)blob + fdt_off_dt_struct(blob);
+    const char *names = (const char *)blob + fdt_off_dt_strings(blob);
+    uint32_t end = fdt_size_dt_struct(blob), at = 0;
+    struct fe_fdt_node *stack[DEPTH_MAX + 1] = {NULL}; /* NULL: not in the index */
+    unsigned depth = 0, left_out = 0;
+
+    fe_fdt_index.count = 0;
+    if (fdt_version(blob) < OLDEST_VERSION) {
+        complain("device tree: version %u; %u is the oldest that is read", fdt_version(blob), OLDEST_VERSION);
+        return false;
+    }
+    while (at < end) {
+        const char *tag = structure + at;
+        switch (word(tag)) {
+        case FDT_BEGIN_NODE: {
+            if (depth == DEPTH_MAX) {
+                complain("device tree: nodes nest more than %u deep", DEPTH_MAX);
+                return false;
+            }
+            struct fe_fdt_node *parent = stack[depth];
+            bool may = depth == 0 || parent != NULL;
+            stack[++depth] = may ? add(at, parent ? (unsigned)(parent - fe_fdt_index.nodes) : 0) : NULL;
+            left_out += stack[depth] == NULL;
+            at += 4 + (((uint32_t)__builtin_strlen(tag + 4) + 4) & ~3u);
+            break;
+        }
+        case FDT_PROP: {
+            uint32_t bytes = word(tag + 4);
+            if (stack[depth])
+                note_property(blob, stack[depth], names + word(tag + 8), tag + 12, bytes);
+            at += 12 + ((bytes + 3) & ~3u);
+            break;
+        }
+        case FDT_END_NODE:
+            depth -= depth > 0;
+            at += 4;
+            break;
+        case FDT_NOP:
+            at += 4;
+            break;
+        default:
+            at = end;
+        }
+    }
+    if (left_out)
+        complain("device tree: more than %u nodes; %u are left out", FE_FDT_NODES_MAX, left_out);
+    return fe_fdt_index.count > 0;
+}
+
+unsigned fe_fdt_index_of(int offset) {
+    unsigned below = 0, above = fe_fdt_index.count;
+    while (below < above) {
+        unsigned middle = below + (above - below) / 2;
+        if (fe_fdt_index.nodes[middle].offset < offset)
+            below = middle + 1;
+        else
+            above = middle;
+    }
+    return below < fe_fdt_index.count && fe_fdt_index.nodes[below].offset == offset ? below : FE_FDT_NODES_MAX;
+}
+
+/* The child of node `parent` whose name is, or up to its unit address is, the `bytes` bytes at `name`. */
+static unsigned child_of(const void *blob, unsigned parent, const char *name, size_t bytes) {
+    const char *structure = (const char *)blob + fdt_off_dt_struct(blob);
+    for (unsigned i = parent + 1; i < fe_fdt_index.count; i++) {
+        if (fe_fdt_index.nodes[i].parent != parent)
+            continue;
+        const char *its = structure + fe_fdt_index.nodes[i].offset + 4;
+        if (__builtin_strlen(its) >= bytes && __builtin_memcmp(its, name, bytes) == 0 && (its[bytes] == 0 || its[bytes] == '@'))
+            return i;
+    }
+    return FE_FDT_NODES_MAX;
+}
+
+int fe_fdt_child(const void *blob, const char *name) {
+    unsigned child = child_of(blob, 0, name, __builtin_strlen(name));
+    return child == FE_FDT_NODES_MAX ? -1 : fe_fdt_index.nodes[child].offset;
+}
+
+int fe_fdt_path(const void *blob, const char *path, int bytes) {
+    if (bytes == 0 || path[0] != '/')
+        return fdt_path_offset_namelen(blob, path, bytes);
+    unsigned node = 0;
+    for (int at = 0; at < bytes && node != FE_FDT_NODES_MAX;) {
+        while (at < bytes && path[at] == '/')
+            at++;
+        int start = at;
+        while (at < bytes && path[at] != '/')
+            at++;
+        if (at > start)
+            node = child_of(blob, node, path + start, (size_t)(at - start));
+    }
+    return node == FE_FDT_NODES_MAX ? -1 : fe_fdt_index.nodes[node].offset;
+}
