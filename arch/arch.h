@@ -81,13 +81,17 @@ struct fe_arch_context {
  * Prepares *context so that the first switch to it calls entry(passed) on the stack that ends at `stack_top` (16-byte
  * aligned), where `passed` is the value of that switch. `entry` must not return. Frame-pointer chain and CFI end there.
  */
-void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed));
+static inline void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed));
 
 /*
  * Saves the caller in *from, resumes *to, and hands it `passed`: the resumed fe_arch_switch returns it. By the time it
  * returns, *from is saved whole, so the resumed side may publish it to other cores. Interrupts may be enabled.
  */
 void *fe_arch_switch(struct fe_arch_context *from, const struct fe_arch_context *to, void *passed);
+
+/* The same for a caller that will never be resumed, so that nothing is saved. Its stack is in use until the resumed
+ * fe_arch_switch has returned. */
+FE_NORETURN void fe_arch_resume(void *passed, const struct fe_arch_context *to);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Counters.

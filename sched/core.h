@@ -164,6 +164,16 @@ static inline __attribute__((always_inline)) void fe_scheduler_leave_for(struct 
     fe_scheduler_arrive(fe_arch_switch(&task->context, next ? &next->context : &self->context, task));
 }
 
+/* The same for a task that has ended: nothing of it is saved, and `after` comes when its stack is no longer in use. */
+static inline __attribute__((always_inline)) FE_NORETURN void fe_scheduler_end_for(struct fe_scheduler *self,
+                                                                                   struct fe_tcb *task,
+                                                                                   void (*after)(struct fe_tcb *task),
+                                                                                   struct fe_tcb *next) {
+    task->after = after;
+    self->current = next;
+    fe_arch_resume(task, next ? &next->context : &self->context);
+}
+
 /* Leaves the running task for the next one, or for the scheduler if there is none or it is due. */
 static inline __attribute__((always_inline)) void fe_scheduler_leave(struct fe_scheduler *self, struct fe_tcb *task,
                                                                      void (*after)(struct fe_tcb *task)) {

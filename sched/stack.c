@@ -75,6 +75,7 @@ static fe_status make_slot(struct fe_scheduler *self, unsigned class, struct fe_
     struct fe_tcb *tcb = fe_stack_tcb(slot, class);
     __builtin_memset(tcb, 0, sizeof *tcb);
     tcb->stack_slot = slot;
+    tcb->stack_keep = end - FE_STACK_KEEP * FE_PAGE_SIZE;
     tcb->stack_class = class;
     tcb->stack_pages = 1;
     tcb->stack_deep = end - FE_PAGE_SIZE;
@@ -155,14 +156,9 @@ static void shootdown(struct fe_scheduler *self, uintptr_t address, size_t bytes
     }
 }
 
-/* What the stack grew below this goes back. */
-static inline uintptr_t kept_from(const struct fe_tcb *tcb) {
-    return tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class) - FE_STACK_KEEP * FE_PAGE_SIZE;
-}
-
 /* Returns what the stack grew beyond FE_STACK_KEEP pages. */
-static __attribute__((noinline)) void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
-    uintptr_t keep = kept_from(tcb);
+static void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    uintptr_t keep = tcb->stack_keep;
     uint64_t pages[64];
     while (tcb->stack_deep < keep) {
         uintptr_t from = tcb->stack_deep;
@@ -181,8 +177,15 @@ static __attribute__((noinline)) void trim(struct fe_scheduler *self, struct fe_
     }
 }
 
-/* Half of a cache that has grown too large goes to the depot. */
-static __attribute__((noinline)) void spill(unsigned class, struct fe_stack_cache *cache) {
+/* The stack has grown, or the cache is full, half of which then goes to the depot. */
+static __attribute__((noinline)) void recycle_slowly(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    unsigned class = tcb->stack_class;
+    struct fe_stack_cache *cache = &self->stacks[class];
+    trim(self, tcb);
+    tcb->next = cache->head;
+    cache->head = tcb;
+    if (++cache->count <= FE_STACK_CACHE_MAX)
+        return;
     fe_spinlock_acquire(&fe_sched.stacks_lock);
     for (unsigned i = 0; i < FE_STACK_BATCH; i++) {
         struct fe_tcb *spilled = cache->head;
@@ -196,14 +199,15 @@ static __attribute__((noinline)) void spill(unsigned class, struct fe_stack_cach
 
 void fe_stack_recycle(struct fe_tcb *tcb) {
     struct fe_scheduler *self = fe_scheduler_self();
-    if (FE_UNLIKELY(tcb->stack_deep < kept_from(tcb)))
-        trim(self, tcb);
-    tcb->overflowed = false;
     struct fe_stack_cache *cache = &self->stacks[tcb->stack_class];
+    tcb->overflowed = false;
+    if (FE_UNLIKELY(tcb->stack_deep < tcb->stack_keep) || FE_UNLIKELY(cache->count >= FE_STACK_CACHE_MAX)) {
+        recycle_slowly(self, tcb);
+        return;
+    }
     tcb->next = cache->head;
     cache->head = tcb;
-    if (FE_UNLIKELY(++cache->count > FE_STACK_CACHE_MAX))
-        spill(tcb->stack_class, cache);
+    cache->count++;
 }
 
 /* The fault handler's reserve: filled where the page allocator may be called, popped where it may not. */

@@ -14,13 +14,19 @@
 #include <ferrite/panic.h>
 #include <ferrite/time.h>
 
+static void after_park(struct fe_tcb *task) {
+    if (!fe_parking_commit(&task->parking))
+        fe_scheduler_ready(task); /* it was unparked while it left */
+}
+
+static inline __attribute__((always_inline)) void park(struct fe_scheduler *self, struct fe_tcb *task) {
+    fe_scheduler_leave(self, task, after_park);
+    fe_parking_reset(&task->parking);
+}
+
 /* Making ---------------------------------------------------------------------------------------------------------- */
 
-static void task_entry(void *passed) {
-    fe_scheduler_arrive(passed);
-    struct fe_tcb *task = fe_scheduler_self()->current;
-    fe_task_end(FE_RETURNED, task->function(task->argument));
-}
+static void task_entry(void *passed);
 
 /* Counts grow before the task can be found and after it is gone; see look_for_termination. Only the owner writes, so the
  * increment is a load and a store. */
@@ -62,7 +68,12 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
         self->statistics.spawned++;
     else
         count(&self->spawned);
-    fe_scheduler_ready(tcb);
+    if (options->core == FE_ANY_CORE && FE_LIKELY(self->current && !self->lifo && !self->core.interrupt_depth)) {
+        tcb->core = self->core.index;
+        self->lifo = tcb; /* as fe_scheduler_ready */
+    } else {
+        fe_scheduler_ready(tcb);
+    }
     return (fe_task){tcb, id};
 }
 
@@ -110,22 +121,29 @@ static void release(struct fe_tcb *task) {
     fe_stack_recycle(task);
 }
 
+/* What after_end has to do unless the joiner runs next. */
+static __attribute__((noinline)) void tell_joiner(struct fe_tcb *task, uint64_t joiner) {
+    if (joiner == FE_JOIN_DETACHED) {
+        fe_store_relaxed(&task->joiner, FE_JOIN_TAKEN); /* nobody else can reach it: the handle may not be joined */
+        release(task);
+    } else if (joiner != FE_JOIN_NONE) {
+        fe_unpark((struct fe_tcb *)(uintptr_t)joiner);
+    }
+}
+
 static void after_end(struct fe_tcb *task) {
     bool weak = task->weak;
     struct fe_scheduler *self = fe_scheduler_self();
     /* Pairs with the acquire loads and exchanges of the join: the result is visible, and the stack is no longer in use. */
     uint64_t joiner = fe_exchange_acq_rel(&task->joiner, FE_JOIN_ENDED);
-    if (joiner == FE_JOIN_DETACHED) {
-        fe_store_relaxed(&task->joiner, FE_JOIN_TAKEN); /* nobody else can reach it: the handle may not be joined */
-        release(task);
-    } else if (joiner != FE_JOIN_NONE && joiner != (uint64_t)(uintptr_t)self->current) {
-        /* The current one is about to go on, on this very context, and looks at the word again when it does. */
-        fe_unpark((struct fe_tcb *)(uintptr_t)joiner);
-    }
-    if (weak)
+    /* Before anybody who may act on the end runs: told below, or on this core after this. */
+    if (FE_UNLIKELY(weak))
         self->statistics.ended++;
     else
         count(&self->ended);
+    /* The current one is about to go on, on this very context, and looks at the word again when it does. */
+    if (FE_UNLIKELY(joiner != (uint64_t)(uintptr_t)self->current))
+        tell_joiner(task, joiner);
 }
 
 /*
@@ -146,7 +164,7 @@ static inline struct fe_tcb *claim_joiner(struct fe_scheduler *self, struct fe_t
     return tcb;
 }
 
-void fe_task_end(enum fe_outcome outcome, intptr_t value) {
+static inline __attribute__((always_inline)) FE_NORETURN void end(enum fe_outcome outcome, intptr_t value) {
     struct fe_scheduler *self = fe_scheduler_self();
     struct fe_tcb *task = self->current;
     task->outcome = FE_UNLIKELY(task->overflowed) ? FE_FAULTED : outcome;
@@ -154,8 +172,17 @@ void fe_task_end(enum fe_outcome outcome, intptr_t value) {
     struct fe_tcb *next = claim_joiner(self, task);
     if (!next)
         next = fe_scheduler_take(self);
-    fe_scheduler_leave_for(self, task, after_end, next);
-    fe_panic("a task that had ended was resumed");
+    fe_scheduler_end_for(self, task, after_end, next);
+}
+
+void fe_task_end(enum fe_outcome outcome, intptr_t value) {
+    end(outcome, value);
+}
+
+static void task_entry(void *passed) {
+    fe_scheduler_arrive(passed);
+    struct fe_tcb *task = fe_scheduler_self()->current;
+    end(FE_RETURNED, task->function(task->argument));
 }
 
 void fe_task_exit(intptr_t value) {
@@ -242,7 +269,10 @@ static inline __attribute__((always_inline)) fe_status join(fe_task task, struct
                     return FE_ETIMEDOUT;
                 break;
             }
-            fe_park_until(deadline);
+            if (FE_LIKELY(deadline == FE_FOREVER))
+                park(fe_scheduler_self(), self);
+            else
+                fe_park_until(deadline);
         }
         seen = FE_JOIN_ENDED;
     }
@@ -290,16 +320,9 @@ struct fe_tcb *fe_park_self(void) {
     return fe_scheduler_self()->current;
 }
 
-static void after_park(struct fe_tcb *task) {
-    if (!fe_parking_commit(&task->parking))
-        fe_scheduler_ready(task); /* it was unparked while it left */
-}
-
 void fe_park(void) {
     struct fe_scheduler *self = fe_scheduler_self();
-    struct fe_tcb *task = self->current;
-    fe_scheduler_leave(self, task, after_park);
-    fe_parking_reset(&task->parking);
+    park(self, self->current);
 }
 
 void fe_park_until(fe_nanoseconds deadline) {

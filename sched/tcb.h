@@ -52,6 +52,7 @@ struct fe_tcb {
     char message[FE_TASK_MESSAGE_MAX];
 
     /* The stack, written by the core that runs the task (its fault handler included). */
+    uintptr_t stack_keep;  /* what is committed below this goes back at the end of the task; fixed */
     uintptr_t stack_slot;  /* lowest address of the slot; its first page is the guard */
     uintptr_t stack_low;   /* lowest address that the task may touch */
     uintptr_t stack_deep;  /* lowest page that was ever committed since the last trim */

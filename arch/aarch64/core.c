@@ -136,27 +136,6 @@ fe_status fe_arch_core_init(struct fe_core *core) {
 
 /* Contexts -------------------------------------------------------------------------------------------------------- */
 
-/* What switch.S saves. */
-struct switch_frame {
-    uint64_t x19[10]; /* x19 to x28 */
-    uint64_t x29, x30;
-    uint64_t d8[8]; /* d8 to d15 */
-    uint64_t fpcr, unused;
-};
-_Static_assert(sizeof(struct switch_frame) == 176, "switch.S");
-
-void fe_arm_context_start(void);
-
-void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
-    struct switch_frame *frame = (struct switch_frame *)stack_top - 1;
-    /* Other registers hold what lay there: a new task has no claim on them, and writing them would cost more. */
-    frame->x19[0] = (uint64_t)(uintptr_t)entry;
-    frame->x29 = 0;
-    frame->x30 = (uint64_t)(uintptr_t)fe_arm_context_start;
-    frame->fpcr = 0; /* round to nearest, no traps, IEEE denormals */
-    context->stack_pointer = frame;
-}
-
 /* Translations ---------------------------------------------------------------------------------------------------- */
 
 void fe_arch_tlb_flush(uintptr_t address, size_t bytes) {

@@ -80,4 +80,25 @@ static inline void fe_arch_device_barrier(void) {
     __asm__ volatile("dsb sy" ::: "memory");
 }
 
+/* What switch.S saves. */
+struct fe_arm_switch_frame {
+    uint64_t x19[10]; /* x19 to x28 */
+    uint64_t x29, x30;
+    uint64_t d8[8]; /* d8 to d15 */
+    uint64_t fpcr, unused;
+};
+_Static_assert(sizeof(struct fe_arm_switch_frame) == 176, "switch.S");
+
+void fe_arm_context_start(void);
+
+static inline void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
+    struct fe_arm_switch_frame *frame = (struct fe_arm_switch_frame *)stack_top - 1;
+    /* Other registers hold what lay there: a new task has no claim on them, and writing them would cost more. */
+    frame->x19[0] = (uint64_t)(uintptr_t)entry;
+    frame->x29 = 0;
+    frame->x30 = (uint64_t)(uintptr_t)fe_arm_context_start;
+    frame->fpcr = 0; /* round to nearest, no traps, IEEE denormals */
+    context->stack_pointer = frame;
+}
+
 #endif

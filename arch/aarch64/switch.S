@@ -11,11 +11,34 @@
 
 #define SAVED 176
 
+/* Takes up the context whose stack pointer has been loaded; x9 is FPCR now, x2 what is passed. */
+    .macro resume
+    ldr x10, [sp, #160]
+    ldp x21, x22, [sp, #16]
+    ldp x23, x24, [sp, #32]
+    ldp x25, x26, [sp, #48]
+    ldp x27, x28, [sp, #64]
+    ldp x29, x30, [sp, #80]
+    ldp d8, d9, [sp, #96]
+    ldp d10, d11, [sp, #112]
+    ldp d12, d13, [sp, #128]
+    ldp d14, d15, [sp, #144]
+    cmp x9, x10
+    b.ne 2f
+1:  ldp x19, x20, [sp], #SAVED
+    .cfi_remember_state
+    .cfi_def_cfa_offset 0
+    mov x0, x2
+    br x30
+2:  .cfi_restore_state
+    msr fpcr, x10
+    b 1b
+    .endm
+
 /* void *fe_arch_switch(struct fe_arch_context *from, const struct fe_arch_context *to, void *passed); */
 function fe_arch_switch
-    sub sp, sp, #SAVED
+    stp x19, x20, [sp, #-SAVED]!
     .cfi_def_cfa_offset SAVED
-    stp x19, x20, [sp, #0]
     stp x21, x22, [sp, #16]
     stp x23, x24, [sp, #32]
     stp x25, x26, [sp, #48]
@@ -53,28 +76,18 @@ function fe_arch_switch
     /* The other stack has the same layout, so the rules above hold for it too. */
     ldr x11, [x1]
     mov sp, x11
-    ldr x10, [sp, #160]
-    ldp x19, x20, [sp, #0]
-    ldp x21, x22, [sp, #16]
-    ldp x23, x24, [sp, #32]
-    ldp x25, x26, [sp, #48]
-    ldp x27, x28, [sp, #64]
-    ldp x29, x30, [sp, #80]
-    ldp d8, d9, [sp, #96]
-    ldp d10, d11, [sp, #112]
-    ldp d12, d13, [sp, #128]
-    ldp d14, d15, [sp, #144]
-    cmp x9, x10
-    b.ne 2f
-1:  add sp, sp, #SAVED
-    .cfi_remember_state
-    .cfi_def_cfa_offset 0
-    mov x0, x2
-    br x30
-2:  .cfi_restore_state
-    msr fpcr, x10
-    b 1b
+    resume
 end fe_arch_switch
+
+/* void fe_arch_resume(void *passed, const struct fe_arch_context *to); */
+function fe_arch_resume
+    mrs x9, fpcr
+    mov x2, x0
+    ldr x11, [x1]
+    mov sp, x11
+    .cfi_def_cfa sp, SAVED
+    resume
+end fe_arch_resume
 
 /* Where a new context begins: x19 = entry, x0 = what the first switch passed. The chain of frames ends here. */
 function fe_arm_context_start

@@ -23,7 +23,6 @@
 #define CR4_FSGSBASE (UINT64_C(1) << 16)
 #define CR4_SMEP (UINT64_C(1) << 20)
 #define CR4_SMAP (UINT64_C(1) << 21)
-#define MXCSR_DEFAULT 0x1f80u /* all exceptions masked, round to nearest */
 
 /* Pages of each slot's stack, by slot. Faults and double faults may end in a panic with its backtrace and formatting. */
 static const unsigned slot_pages[FE_X86_IST_COUNT + 1] = {
@@ -227,7 +226,7 @@ static void control_registers(void) {
     cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | (f->umip ? CR4_UMIP : 0) | (f->fsgsbase ? CR4_FSGSBASE : 0) |
            (f->smep ? CR4_SMEP : 0) | (f->smap ? CR4_SMAP : 0);
     __asm__ volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
-    const uint32_t mxcsr = MXCSR_DEFAULT;
+    const uint32_t mxcsr = FE_X86_MXCSR;
     __asm__ volatile("fninit\n\tldmxcsr %0" ::"m"(mxcsr));
 }
 
@@ -270,23 +269,3 @@ void fe_x86_reset(void) {
     fe_arch_halt();
 }
 
-/* A new context's stack, as fe_arch_switch leaves an old one's. */
-struct switch_frame {
-    uint32_t mxcsr;
-    uint16_t control, unused;
-    uint64_t r15, r14, r13, r12, rbx, rbp, rip;
-};
-
-void fe_x86_context_begin(void);
-
-void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
-    struct switch_frame *frame = (struct switch_frame *)stack_top - 1;
-    *frame = (struct switch_frame){
-        .mxcsr = MXCSR_DEFAULT,
-        .control = 0x37f, /* all exceptions masked, extended precision, round to nearest */
-        .rbx = (uint64_t)(uintptr_t)entry,
-        .rip = (uint64_t)(uintptr_t)fe_x86_context_begin,
-    };
-    context->stack_pointer = &frame->r15; /* the control words lie in the red zone */
-}
-_Static_assert(sizeof(struct switch_frame) == 64, "switch.S has the same layout, and the stack stays aligned");

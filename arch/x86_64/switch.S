@@ -12,6 +12,34 @@
  */
     .text
 
+/* Takes up the context whose stack pointer has been loaded. */
+    .macro resume
+    ldmxcsr -8(%rsp)
+    fldcw -4(%rsp)
+    popq %r15
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r15
+    popq %r14
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r14
+    popq %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r13
+    popq %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore r12
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbx
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore rbp
+    popq %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register rip, rcx
+    jmp *%rcx
+    .endm
+
 /* void *fe_arch_switch(struct fe_arch_context *from, const struct fe_arch_context *to, void *passed); */
     .section .text.fe_arch_switch, "ax"
     .balign 16
@@ -42,32 +70,29 @@ fe_arch_switch:
     movq %rsp, (%rdi)
     movq (%rsi), %rsp       /* the same layout on the other stack, so the CFI still holds */
     movq %rdx, %rax
-    ldmxcsr -8(%rsp)
-    fldcw -4(%rsp)
-    popq %r15
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r15
-    popq %r14
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r14
-    popq %r13
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r13
-    popq %r12
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore r12
-    popq %rbx
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore rbx
-    popq %rbp
-    .cfi_adjust_cfa_offset -8
-    .cfi_restore rbp
-    popq %rcx
-    .cfi_adjust_cfa_offset -8
-    .cfi_register rip, rcx
-    jmp *%rcx
+    resume
     .cfi_endproc
     .size fe_arch_switch, . - fe_arch_switch
+
+/* void fe_arch_resume(void *passed, const struct fe_arch_context *to); */
+    .section .text.fe_arch_resume, "ax"
+    .balign 16
+    .globl fe_arch_resume
+    .type fe_arch_resume, @function
+fe_arch_resume:
+    .cfi_startproc
+    movq (%rsi), %rsp
+    .cfi_def_cfa rsp, 56
+    .cfi_offset rbp, -16
+    .cfi_offset rbx, -24
+    .cfi_offset r12, -32
+    .cfi_offset r13, -40
+    .cfi_offset r14, -48
+    .cfi_offset r15, -56
+    movq %rdi, %rax
+    resume
+    .cfi_endproc
+    .size fe_arch_resume, . - fe_arch_resume
 
 /* A new context goes on here: rbx is its entry function, rax what the switch passed, the stack empty and aligned. The
  * nop stands before the label because unwinders look up the address before a return address. */
