@@ -18,19 +18,26 @@ static bool same(const char *a, const char *b) {
     return *a == *b;
 }
 
-/* Status of a command that was used wrongly. */
-#define MISUSED 2
+/* What was typed may be anything: a word for a message, with its odd bytes replaced (in place). */
+static const char *shown(char *word) {
+    for (char *c = word; *c; c++) {
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    }
+    return word;
+}
 
 static int do_log(struct shell *shell, int argc, char **argv) {
     (void)shell;
     if (argc != 2) {
         fe_print("log: give a level (error warn info debug trace) or a specification such as sched=debug,warn\n");
-        return MISUSED;
+        return SHELL_MISUSED;
     }
     if (fe_log_set(argv[1]) == FE_OK)
         return 0;
-    fe_print("log: '%s' is not understood in full: module=level parts and a level, separated by commas\n", argv[1]);
-    return MISUSED;
+    fe_print("log: '%.60s' is not understood in full: module=level parts and a level, separated by commas\n",
+             shown(argv[1]));
+    return SHELL_MISUSED;
 }
 
 /* A program to be run as a task. */
@@ -52,12 +59,8 @@ static int report_end(const char *name, const struct fe_task_result *result) {
             return (int)result->value;
         fe_print("run: %s returned %lld, which is no status (0 to 100)\n", name, (long long)result->value);
         return 1;
-    case FE_FAULTED:
-        fe_print("run: %s faulted: %s\n", name, result->message);
-        return 101;
-    default:
-        fe_print("run: %s failed: %s\n", name, result->message);
-        return 101;
+    case FE_FAULTED: fe_print("run: %s faulted: %s\n", name, result->message); return 101;
+    default: fe_print("run: %s failed: %s\n", name, result->message); return 101;
     }
 }
 
@@ -68,7 +71,7 @@ static int do_run(struct shell *shell, int argc, char **argv) {
         for (size_t i = 0; i < fe_program_count(); i++)
             fe_print(" %s", fe_program_at(i)->name);
         fe_print("\n");
-        return MISUSED;
+        return SHELL_MISUSED;
     }
     for (size_t i = 0; i < fe_program_count(); i++) {
         struct start start = {fe_program_at(i), argc - 1, argv + 1};
@@ -86,7 +89,7 @@ static int do_run(struct shell *shell, int argc, char **argv) {
         fe_print("run: cannot start %s: %s\n", argv[1], fe_status_string(status));
         return 1;
     }
-    fe_print("run: no program is called '%s'; help lists them\n", argv[1]);
+    fe_print("run: no program is called '%.40s'; help lists them\n", shown(argv[1]));
     return 1;
 }
 
@@ -124,8 +127,9 @@ static int parse_status(const char *text) {
 static int do_exit(struct shell *shell, int argc, char **argv) {
     int status = argc < 2 ? shell->status : argc == 2 ? parse_status(argv[1]) : -1;
     if (status < 0) {
-        fe_print("exit: the status is one number from 0 to 100%s%s\n", argc == 2 ? ", not " : "", argc == 2 ? argv[1] : "");
-        return MISUSED;
+        fe_print("exit: the status is one number from 0 to 100%s%.40s\n", argc == 2 ? ", not " : "",
+                 argc == 2 ? shown(argv[1]) : "");
+        return SHELL_MISUSED;
     }
     shell->leaving = true;
     return status;
@@ -184,7 +188,7 @@ void shell_execute(struct shell *shell, char *line) {
     int count = cut(line, words);
     if (count < 0) {
         fe_print("shell: more than %d words in a line\n", SHELL_WORDS_MAX);
-        shell->status = MISUSED;
+        shell->status = SHELL_MISUSED;
         return;
     }
     if (count == 0 || words[0][0] == '#')
@@ -195,11 +199,6 @@ void shell_execute(struct shell *shell, char *line) {
             return;
         }
     }
-    /* What was typed may be anything: shown with its odd bytes replaced. */
-    for (char *c = words[0]; *c; c++) {
-        if (*c < ' ' || *c > '~')
-            *c = '?';
-    }
-    fe_print("shell: no command is called '%.40s'; help lists them\n", words[0]);
+    fe_print("shell: no command is called '%.40s'; help lists them\n", shown(words[0]));
     shell->status = 1;
 }

@@ -36,22 +36,22 @@ typedef void (*line_write)(void *context, const char *text, size_t bytes);
 struct line_editor {
     char text[LINE_BYTES + 1]; /* terminated when LINE_DONE is answered */
     size_t length, cursor;
-    size_t offset;             /* of the first byte on the screen: long lines scroll sideways */
+    size_t offset; /* of the first byte on the screen: long lines scroll sideways */
     bool terminal;
     const char *prompt;
     line_write write;
     void *context;
 
     enum { LINE_GROUND, LINE_ESCAPE, LINE_SEQUENCE, LINE_LETTER } state;
-    unsigned parameter;    /* the first number of the sequence, at most 1000 */
-    bool parameter_over;   /* a later parameter has begun */
-    bool after_return;     /* a line feed would belong to the return before it */
-    bool overflowed;       /* this line was too long, and that was said */
+    unsigned parameter;  /* the first number of the sequence, at most 1000 */
+    bool parameter_over; /* a later parameter has begun */
+    bool after_return;   /* a line feed would belong to the return before it */
+    bool overflowed;     /* this line was too long, and that was said */
 
     char history[LINE_HISTORY][LINE_BYTES + 1]; /* a ring, newest at history_used - 1 */
-    size_t history_used;   /* lines ever kept */
-    size_t recalled;       /* steps back from the newest; 0: the line being written */
-    char draft[LINE_BYTES + 1]; /* the line being written, while an earlier one is shown */
+    size_t history_used;                        /* lines ever kept */
+    size_t recalled;                            /* steps back from the newest; 0: the line being written */
+    char draft[LINE_BYTES + 1];                 /* the line being written, while an earlier one is shown */
 };
 
 /* Prepares an editor. `prompt` and `write` with its `context` are used on a terminal only, and must outlive it. */

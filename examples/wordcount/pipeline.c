@@ -244,8 +244,8 @@ static void dispatch(struct job *job, const struct fe_file *const *files, size_t
             do
                 if (requests_receive_until(job->requests, &counter, FE_FOREVER) != FE_OK)
                     return; /* every counter has given up */
-            while (chunks_send_until(job->chunks[counter], (struct chunk){files[i]->data + at, end - at},
-                                     FE_FOREVER) != FE_OK);
+            while (chunks_send_until(job->chunks[counter], (struct chunk){files[i]->data + at, end - at}, FE_FOREVER) !=
+                   FE_OK);
             at = end;
         }
     }

@@ -11,7 +11,7 @@
 #define INITIAL_SLOTS ((size_t)1024)
 
 /* What the hot loop asks of a byte: a letter's place in the alphabet, from 1, or 0 for anything else. */
-#define ROW(letter) [letter] = (letter)-'a' + 1, [(letter) - 'a' + 'A'] = (letter)-'a' + 1
+#define ROW(letter) [letter] = (letter) - 'a' + 1, [(letter) - 'a' + 'A'] = (letter) - 'a' + 1
 static const uint8_t letters[256] = {
     ROW('a'), ROW('b'), ROW('c'), ROW('d'), ROW('e'), ROW('f'), ROW('g'), ROW('h'), ROW('i'),
     ROW('j'), ROW('k'), ROW('l'), ROW('m'), ROW('n'), ROW('o'), ROW('p'), ROW('q'), ROW('r'),
@@ -58,8 +58,7 @@ static inline struct word **find_slot(struct word **slots, size_t mask, const ui
                                       uint32_t hash) {
     for (size_t i = hash & mask;; i = (i + 1) & mask) {
         struct word *word = slots[i];
-        if (word == NULL ||
-            (word->hash == hash && word->length == length && same_letters(word->text, text, length)))
+        if (word == NULL || (word->hash == hash && word->length == length && same_letters(word->text, text, length)))
             return &slots[i];
     }
 }
@@ -113,8 +112,8 @@ static struct word *new_word(struct word_table *table, uint32_t hash) {
 }
 
 /* Kept out of the hot loop, which it would rob of registers. */
-static __attribute__((noinline)) fe_status insert_word(struct word_table *table, struct word **slot, const uint8_t *text,
-                                                       uint32_t length, uint32_t hash) {
+static __attribute__((noinline)) fe_status insert_word(struct word_table *table, struct word **slot,
+                                                       const uint8_t *text, uint32_t length, uint32_t hash) {
     if (table->distinct == table->limit) {
         if (grow_index(table) != FE_OK)
             return FE_ENOMEM;
