@@ -55,6 +55,12 @@ static inline void fe_arch_relax(void) {
     fe_host_idle();
 }
 
+/* Tasks do not run here yet: there is no switch, and so no context to make. */
+static inline void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
+    (void)stack_top, (void)entry;
+    context->stack_pointer = NULL;
+}
+
 static inline uint64_t fe_arch_counter(void) {
     return fe_host_nanoseconds();
 }
