@@ -12,6 +12,7 @@
  */
 #include "console.h"
 
+#include "lenient.h"
 #include "log.h"
 #include "state.h"
 
@@ -69,7 +70,7 @@ void fe_console_seize(void) {
 }
 
 /* Reads a byte of each page, so that a wild pointer faults here and not with the lock held. */
-static void touch(const void *data, size_t bytes) {
+static FE_LENIENT void touch(const void *data, size_t bytes) {
     const volatile uint8_t *byte = data;
     for (size_t i = 0; i < bytes; i += FE_PAGE_SIZE)
         (void)byte[i];

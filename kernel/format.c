@@ -8,8 +8,12 @@
  * A conversion that it does not know is printed as it stands in the format and takes no argument, so that the mistake
  * shows in the output. The compiler's format check catches it first wherever the format is a literal.
  *
+ * The format and the texts are often a program's, and so may be its mistakes: a fault here ends the task (lenient.h).
+ *
  * Rejected: a callback per character (one indirect call each, and callers then want a buffer anyway).
  */
+#include "lenient.h"
+
 #include <ferrite/io.h>
 
 #define INT_MAX __INT_MAX__
@@ -28,13 +32,13 @@ struct conversion {
     enum length { LENGTH_CHAR, LENGTH_SHORT, LENGTH_INT, LENGTH_LONG, LENGTH_SIZE, LENGTH_MAX, LENGTH_POINTER } length;
 };
 
-static void put(struct output *out, char c) {
+static FE_LENIENT_INLINE void put(struct output *out, char c) {
     if (out->length + 1 < out->size)
         out->buffer[out->length] = c;
     out->length++;
 }
 
-static void pad(struct output *out, char c, size_t count) {
+static FE_LENIENT void pad(struct output *out, char c, size_t count) {
     while (count > 0 && out->length + 1 < out->size) {
         put(out, c);
         count--;
@@ -42,13 +46,13 @@ static void pad(struct output *out, char c, size_t count) {
     out->length += count;
 }
 
-static void put_bytes(struct output *out, const char *text, size_t bytes) {
+static FE_LENIENT void put_bytes(struct output *out, const char *text, size_t bytes) {
     for (size_t i = 0; i < bytes; i++)
         put(out, text[i]);
 }
 
 /* Text padded to the width; shared by %s and %c. */
-static void put_padded(struct output *out, const struct conversion *how, const char *text, size_t bytes) {
+static FE_LENIENT void put_padded(struct output *out, const struct conversion *how, const char *text, size_t bytes) {
     size_t padding = how->width > bytes ? how->width - bytes : 0;
     if (!how->left)
         pad(out, ' ', padding);
@@ -58,7 +62,7 @@ static void put_padded(struct output *out, const struct conversion *how, const c
 }
 
 /* `negative` and `value` are the number's sign and magnitude; `base` is 8, 10 or 16. */
-static void put_number(struct output *out, const struct conversion *how, uint64_t value, bool negative, unsigned base,
+static FE_LENIENT void put_number(struct output *out, const struct conversion *how, uint64_t value, bool negative, unsigned base,
                        bool is_signed, bool upper) {
     const char *digit = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char digits[24]; /* 22 octal digits hold 64 bits */
@@ -98,7 +102,7 @@ static void put_number(struct output *out, const struct conversion *how, uint64_
 }
 
 /* A decimal number at *text, held at INT_MAX (beyond any real width). */
-static size_t parse_count(const char **text) {
+static FE_LENIENT size_t parse_count(const char **text) {
     size_t value = 0;
     while (**text >= '0' && **text <= '9') {
         value = value * 10 + (size_t)(**text - '0');
@@ -109,7 +113,7 @@ static size_t parse_count(const char **text) {
     return value;
 }
 
-static const char *parse_length(const char *at, enum length *length) {
+static FE_LENIENT const char *parse_length(const char *at, enum length *length) {
     *length = LENGTH_INT;
     switch (*at) {
     case 'h':
@@ -135,7 +139,7 @@ static const char *parse_length(const char *at, enum length *length) {
 _Static_assert(sizeof(long) == 8 && sizeof(long long) == 8 && sizeof(size_t) == 8 && sizeof(ptrdiff_t) == 8,
                "an argument of every length but int is fetched as 64 bits");
 
-int fe_format_v(char *buffer, size_t size, const char *format, va_list arguments) {
+FE_LENIENT int fe_format_v(char *buffer, size_t size, const char *format, va_list arguments) {
     struct output out = {.buffer = buffer, .size = size, .length = 0};
     va_list list;
     va_copy(list, arguments);

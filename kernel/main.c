@@ -136,15 +136,8 @@ static void log_frame(const char *text) {
 static void task_failed(fe_task task, const char *name, const struct fe_task_result *result, uintptr_t pc,
                         uintptr_t frame_pointer) {
     struct fe_log_site site = {.module = "task"};
-    if (result->outcome == FE_FAULTED) {
-        char place[128];
-        fe_backtrace_name(result->fault_pc, false, place, sizeof(place));
-        fe_log_write(&site, FE_LOG_ERROR, "task %s (%llu) faulted: %s; address 0x%lx, at %s", name,
-                     (unsigned long long)task.id, result->message, (unsigned long)result->fault_address, place);
-    } else {
-        fe_log_write(&site, FE_LOG_ERROR, "task %s (%llu) %s: %s", name, (unsigned long long)task.id,
-                     result->outcome == FE_KILLED ? "killed" : "failed", result->message);
-    }
+    const char *how = result->outcome == FE_FAULTED ? "faulted" : result->outcome == FE_KILLED ? "killed" : "failed";
+    fe_log_write(&site, FE_LOG_ERROR, "%s (%llu) %s: %s", name, (unsigned long long)task.id, how, result->message);
     fe_backtrace(pc, frame_pointer, log_frame);
     if (task.id == atomic_load_explicit(&fe_kernel_state.main_task, memory_order_relaxed)) {
         atomic_store_explicit(&fe_kernel_state.exit_status, FE_EXIT_MAIN_FAILED, memory_order_relaxed);

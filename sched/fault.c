@@ -15,6 +15,11 @@ static bool in_runtime(uintptr_t pc) {
     return pc >= (uintptr_t)fe_runtime_text_start && pc < (uintptr_t)fe_runtime_text_end;
 }
 
+/* Kernel code that works on a program's memory and holds nothing: see kernel/lenient.h. */
+static bool is_lenient(uintptr_t pc) {
+    return pc >= (uintptr_t)fe_lenient_text_start && pc < (uintptr_t)fe_lenient_text_end;
+}
+
 static uint64_t take_page(struct fe_scheduler *self, bool runtime) {
     if (!runtime) {
         fe_stack_refill(self);
@@ -100,7 +105,7 @@ bool fe_scheduler_fault(const struct fe_fault *fault) {
             }
         }
     }
-    if (runtime)
+    if (runtime && !is_lenient(fault->pc))
         return false;
     fail_task(task, kind, fault);
     fe_arch_trap_redirect(fault->frame, fault_entry, task, task);

@@ -49,3 +49,20 @@ Test(io, end_of_input) {
     cr_assert_eq(fe_console_read(&byte, 1, &got), FE_ECLOSED);
     cr_assert_eq(fe_console_read(&byte, 1, &got), FE_ECLOSED);
 }
+
+static intptr_t print_wild(void *argument) {
+    return fe_print("%s\n", (const char *)argument);
+}
+
+static intptr_t write_wild(void *argument) {
+    fe_console_write(argument, 3 * 4096);
+    return 0;
+}
+
+/* A bad pointer is the program's mistake: it costs the task, not the machine. */
+Test(io, wild_pointers_fail_their_task) {
+    void *wild = (void *)(uintptr_t)64;
+    cr_expect_eq(guest_result(print_wild, wild).outcome, FE_FAULTED);
+    cr_expect_eq(guest_result(write_wild, wild).outcome, FE_FAULTED);
+    cr_expect_eq(fe_print("# the console works\n"), 20);
+}
