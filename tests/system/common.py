@@ -1,4 +1,4 @@
-"""What the system tests share: booting the test image with one test, and TAP."""
+"""What the system tests share: booting an image, and TAP."""
 
 import os
 import subprocess
@@ -6,15 +6,37 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ARCH = os.environ.get("ARCH", "x86_64")
+LONG = bool(os.environ.get("LONG", ""))
+
+# Nothing of what make or a person set for another run reaches a machine that is started here.
+CLEAN = {"ARCH": ARCH, "SMP": "", "MEM": "", "MACHINE": "", "GIC": "", "EL": "", "SEED": "", "QEMUFLAGS": "", "INITRD": "",
+         "CMDLINE": "", "TIMEOUT": "120", "MAKEFLAGS": "", "MAKELEVEL": "", "MFLAGS": ""}
+
+
+def start(command, given, more):
+    done = subprocess.run(command, input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
+                          env=os.environ | CLEAN | more, check=False)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def image_path(image, build="release"):
+    return os.path.join(ROOT, "build", f"{ARCH}-{build}", image)
 
 
 def boot(test, build="release", cores="4", given=b"", image="tests", **more):
-    """Boots an image; returns its status and its output."""
-    environment = os.environ | {"ARCH": ARCH, "SMP": cores, "CMDLINE": f"-- {test}", "INITRD": "", "TIMEOUT": "120",
-                                "GIC": "", "EL": "", "MACHINE": "", "MEM": ""} | more
-    done = subprocess.run([os.path.join(ROOT, "tools", "run"), os.path.join(ROOT, "build", f"{ARCH}-{build}", image)],
-                          input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, check=False)
-    return done.returncode, done.stdout.decode(errors="replace")
+    """Boots the test image with one test; returns its status and its output."""
+    return start([os.path.join(ROOT, "tools", "run"), image_path(image, build)], given,
+                 {"SMP": cores, "CMDLINE": f"-- {test}"} | more)
+
+
+def run(image, cores="4", given=b"", **more):
+    """Boots a program; returns its status and its output."""
+    return start([os.path.join(ROOT, "tools", "run"), image_path(image)], given, {"SMP": cores} | more)
+
+
+def own(output):
+    """The lines of a program itself: without the log's and the runner's."""
+    return [line for line in output.splitlines() if not line.startswith(("# ", "tools/run:"))]
 
 
 def report(suite, cases):
