@@ -56,6 +56,8 @@ test-long: | deps-test
 # Lint ------------------------------------------------------------------------------------------------------------------
 lint: compile_commands.json | deps-lint
 	@tests/tools/lint
+format: | deps-lint
+	@tests/tools/lint --fix
 
 # For editors and clang-tidy: what make itself knows of each source.
 COMPILE_SRCS := $(sort $(filter %.c,$(KERNEL_SRCS) $(foreach p,$(EXAMPLES) tests,$($(p)_SRCS))))
@@ -74,4 +76,4 @@ help:
 
 compile_commands.json: | deps
 
-.PHONY: unit-programs test-image everything test test-guest test-host test-long lint debug help
+.PHONY: unit-programs test-image everything test test-guest test-host test-long lint format debug help

@@ -30,18 +30,18 @@ extern "C" {
 /* Status of an operation: zero for success, negative for an error. */
 typedef enum fe_status {
     FE_OK = 0,
-    FE_ENOMEM = -1,   /* no memory (heap, pages or address space) */
-    FE_EINVAL = -2,   /* an argument is outside its documented range */
-    FE_ECLOSED = -3,  /* the pipe is closed and (for a receive) drained */
-    FE_EAGAIN = -4,   /* the operation would block, and was asked not to */
-    FE_ETIMEDOUT = -5,/* the deadline passed first */
-    FE_ENOENT = -6,   /* no such name, id or device */
-    FE_ECONTEXT = -7, /* not allowed in the calling context */
-    FE_EIO = -8,      /* a device reported an error or broke its protocol */
-    FE_ENOTSUP = -9,  /* the machine or the build lacks it */
-    FE_EBUSY = -10,   /* somebody else holds it */
-    FE_EKILLED = -11, /* the task was asked to fail while it waited */
-    FE_EPARSE = -12,  /* malformed input */
+    FE_ENOMEM = -1,    /* no memory (heap, pages or address space) */
+    FE_EINVAL = -2,    /* an argument is outside its documented range */
+    FE_ECLOSED = -3,   /* the pipe is closed and (for a receive) drained */
+    FE_EAGAIN = -4,    /* the operation would block, and was asked not to */
+    FE_ETIMEDOUT = -5, /* the deadline passed first */
+    FE_ENOENT = -6,    /* no such name, id or device */
+    FE_ECONTEXT = -7,  /* not allowed in the calling context */
+    FE_EIO = -8,       /* a device reported an error or broke its protocol */
+    FE_ENOTSUP = -9,   /* the machine or the build lacks it */
+    FE_EBUSY = -10,    /* somebody else holds it */
+    FE_EKILLED = -11,  /* the task was asked to fail while it waited */
+    FE_EPARSE = -12,   /* malformed input */
 } fe_status;
 
 /* A constant string for `status`, such as "out of memory". Any context; never NULL. */

@@ -46,13 +46,13 @@ void fe_heap_free(void *block);
 size_t fe_heap_usable_size(const void *block);
 
 struct fe_heap_statistics {
-    uint64_t allocations;   /* blocks ever allocated */
-    uint64_t frees;         /* blocks ever freed */
-    uint64_t remote_frees;  /* of these, freed on another core than their own */
+    uint64_t allocations;  /* blocks ever allocated */
+    uint64_t frees;        /* blocks ever freed */
+    uint64_t remote_frees; /* of these, freed on another core than their own */
     uint64_t live_blocks;
-    uint64_t live_bytes;    /* by usable size */
-    uint64_t cached_bytes;  /* free, held for reuse */
-    uint64_t pages;         /* 4 KiB pages held from the page allocator */
+    uint64_t live_bytes;   /* by usable size */
+    uint64_t cached_bytes; /* free, held for reuse */
+    uint64_t pages;        /* 4 KiB pages held from the page allocator */
 };
 
 /* Statistics of core `core`'s heap, or the sum over cores if `core` is FE_ANY_CORE (-1). Any context; not a snapshot. */

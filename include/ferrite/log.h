@@ -46,11 +46,11 @@ extern volatile uint32_t fe_log_generation;
 void fe_log_write(struct fe_log_site *site, enum fe_log_level level, const char *format, ...) FE_PRINTF(3, 4);
 void fe_log_write_v(struct fe_log_site *site, enum fe_log_level level, const char *format, va_list arguments);
 
-#define fe_log(level_, ...)                                                                                              \
-    do {                                                                                                                 \
-        static struct fe_log_site fe_log_site_ = {.module = FE_LOG_MODULE, .generation = 0, .level = 0};                 \
-        if (fe_log_site_.generation != fe_log_generation || (uint32_t)(level_) <= fe_log_site_.level)                    \
-            fe_log_write(&fe_log_site_, (level_), __VA_ARGS__);                                                          \
+#define fe_log(level_, ...)                                                                                            \
+    do {                                                                                                               \
+        static struct fe_log_site fe_log_site_ = {.module = FE_LOG_MODULE, .generation = 0, .level = 0};               \
+        if (fe_log_site_.generation != fe_log_generation || (uint32_t)(level_) <= fe_log_site_.level)                  \
+            fe_log_write(&fe_log_site_, (level_), __VA_ARGS__);                                                        \
     } while (0)
 
 #define fe_error(...) fe_log(FE_LOG_ERROR, __VA_ARGS__)

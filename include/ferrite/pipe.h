@@ -33,10 +33,10 @@ typedef struct fe_port {
     struct fe_pipe *pipe;
 } fe_port;
 
-#define FE_RENDEZVOUS ((size_t)0)          /* a send waits until its value is received */
-#define FE_UNBOUNDED (SIZE_MAX)            /* a send never waits */
+#define FE_RENDEZVOUS ((size_t)0) /* a send waits until its value is received */
+#define FE_UNBOUNDED (SIZE_MAX)   /* a send never waits */
 #define FE_PIPE_CAPACITY_MAX ((size_t)1 << 20)
-#define FE_PIPE_VALUE_MAX ((size_t)256)    /* bytes; larger things go by pointer */
+#define FE_PIPE_VALUE_MAX ((size_t)256) /* bytes; larger things go by pointer */
 
 enum fe_pipe_flags {
     FE_PIPE_STREAM = 0,  /* one task sends at a time */
@@ -130,47 +130,49 @@ FE_MUST_CHECK fe_status fe_select(fe_selector selector, fe_nanoseconds deadline,
  *   name_sender name_copy(name_sender);  void name_close_sender(name_sender);  void name_close_port(name_port);
  * Use sender.end / port.end where an untyped end is wanted (fe_selector_add, fe_port_pending).
  */
-#define FE_PIPE_TYPE(name, type)                                                                                         \
-    typedef struct name##_sender {                                                                                       \
-        fe_sender end;                                                                                                   \
-    } name##_sender;                                                                                                     \
-    typedef struct name##_port {                                                                                         \
-        fe_port end;                                                                                                     \
-    } name##_port;                                                                                                       \
-    _Static_assert(sizeof(type) <= FE_PIPE_VALUE_MAX, "values of pipe " #name " are too large: send a pointer");         \
-    __attribute__((unused)) static inline void name##_open(name##_sender *sender, name##_port *port, size_t capacity,    \
-                                                           unsigned flags) {                                             \
-        fe_pipe_open(&sender->end, &port->end, sizeof(type), capacity, flags);                                           \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline void name##_send(name##_sender sender, type value) {                           \
-        fe_pipe_send(sender.end, &value);                                                                                \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline fe_status name##_try_send(name##_sender sender, type value) {                  \
-        return fe_pipe_try_send(sender.end, &value);                                                                     \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline fe_status name##_send_until(name##_sender sender, type value,                  \
-                                                                      fe_nanoseconds deadline) {                         \
-        return fe_pipe_send_until(sender.end, &value, deadline);                                                         \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline type name##_receive(name##_port port) {                                        \
-        type value;                                                                                                      \
-        fe_pipe_receive(port.end, &value);                                                                               \
-        return value;                                                                                                    \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline fe_status name##_try_receive(name##_port port, type *value) {                  \
-        return fe_pipe_try_receive(port.end, value);                                                                     \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline fe_status name##_receive_until(name##_port port, type *value,                  \
-                                                                         fe_nanoseconds deadline) {                      \
-        return fe_pipe_receive_until(port.end, value, deadline);                                                         \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline name##_sender name##_copy(name##_sender sender) {                              \
-        return (name##_sender){fe_sender_copy(sender.end)};                                                              \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline void name##_close_sender(name##_sender sender) {                               \
-        fe_sender_close(sender.end);                                                                                     \
-    }                                                                                                                    \
-    __attribute__((unused)) static inline void name##_close_port(name##_port port) { fe_port_close(port.end); }          \
+#define FE_PIPE_TYPE(name, type)                                                                                       \
+    typedef struct name##_sender {                                                                                     \
+        fe_sender end;                                                                                                 \
+    } name##_sender;                                                                                                   \
+    typedef struct name##_port {                                                                                       \
+        fe_port end;                                                                                                   \
+    } name##_port;                                                                                                     \
+    _Static_assert(sizeof(type) <= FE_PIPE_VALUE_MAX, "values of pipe " #name " are too large: send a pointer");       \
+    __attribute__((unused)) static inline void name##_open(name##_sender *sender, name##_port *port, size_t capacity,  \
+                                                           unsigned flags) {                                           \
+        fe_pipe_open(&sender->end, &port->end, sizeof(type), capacity, flags);                                         \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline void name##_send(name##_sender sender, type value) {                         \
+        fe_pipe_send(sender.end, &value);                                                                              \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline fe_status name##_try_send(name##_sender sender, type value) {                \
+        return fe_pipe_try_send(sender.end, &value);                                                                   \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline fe_status name##_send_until(name##_sender sender, type value,                \
+                                                                      fe_nanoseconds deadline) {                       \
+        return fe_pipe_send_until(sender.end, &value, deadline);                                                       \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline type name##_receive(name##_port port) {                                      \
+        type value;                                                                                                    \
+        fe_pipe_receive(port.end, &value);                                                                             \
+        return value;                                                                                                  \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline fe_status name##_try_receive(name##_port port, type *value) {                \
+        return fe_pipe_try_receive(port.end, value);                                                                   \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline fe_status name##_receive_until(name##_port port, type *value,                \
+                                                                         fe_nanoseconds deadline) {                    \
+        return fe_pipe_receive_until(port.end, value, deadline);                                                       \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline name##_sender name##_copy(name##_sender sender) {                            \
+        return (name##_sender){fe_sender_copy(sender.end)};                                                            \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline void name##_close_sender(name##_sender sender) {                             \
+        fe_sender_close(sender.end);                                                                                   \
+    }                                                                                                                  \
+    __attribute__((unused)) static inline void name##_close_port(name##_port port) {                                   \
+        fe_port_close(port.end);                                                                                       \
+    }                                                                                                                  \
     _Static_assert(1, "")
 
 #ifdef __cplusplus

@@ -25,9 +25,9 @@ struct fe_program {
     const char *help;
     int (*main)(int argc, char **argv);
 };
-#define FE_PROGRAM(name_, help_, main_)                                                                                  \
-    static const struct fe_program fe_program_##name_ = {#name_, help_, main_};                                          \
-    __attribute__((used, section("fe_programs"))) static const struct fe_program *const fe_program_entry_##name_ =       \
+#define FE_PROGRAM(name_, help_, main_)                                                                                \
+    static const struct fe_program fe_program_##name_ = {#name_, help_, main_};                                        \
+    __attribute__((used, section("fe_programs"))) static const struct fe_program *const fe_program_entry_##name_ =     \
         &fe_program_##name_
 
 /* How many there are, and the one at `index` (NULL if out of range), in the order of their names. Any context. */

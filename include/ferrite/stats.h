@@ -13,17 +13,17 @@ extern "C" {
 #endif
 
 struct fe_core_statistics {
-    uint64_t switches;    /* context switches to a task */
-    uint64_t spawned;     /* tasks made here */
-    uint64_t ended;       /* tasks that ended here */
-    uint64_t steals;      /* times that this core stole from another */
-    uint64_t stolen;      /* tasks that those steals brought */
-    uint64_t sleeps;      /* times that it waited for an interrupt */
-    uint64_t interrupts;  /* device, timer and inter-processor interrupts taken */
-    uint64_t ipis;        /* of these, wake-ups by another core */
-    uint64_t wakeups_sent;/* wake-ups sent to other cores */
-    fe_nanoseconds idle;  /* time spent waiting */
-    unsigned queued;      /* ready tasks now */
+    uint64_t switches;     /* context switches to a task */
+    uint64_t spawned;      /* tasks made here */
+    uint64_t ended;        /* tasks that ended here */
+    uint64_t steals;       /* times that this core stole from another */
+    uint64_t stolen;       /* tasks that those steals brought */
+    uint64_t sleeps;       /* times that it waited for an interrupt */
+    uint64_t interrupts;   /* device, timer and inter-processor interrupts taken */
+    uint64_t ipis;         /* of these, wake-ups by another core */
+    uint64_t wakeups_sent; /* wake-ups sent to other cores */
+    fe_nanoseconds idle;   /* time spent waiting */
+    unsigned queued;       /* ready tasks now */
 };
 
 /* FE_OK, or FE_EINVAL for a core that is not there. */
@@ -35,10 +35,10 @@ struct fe_task_information {
     fe_task task;
     char name[FE_TASK_NAME_MAX];
     enum fe_task_state state;
-    unsigned core;         /* where it runs, or ran last */
-    int pinned;            /* core, or FE_ANY_CORE */
-    size_t stack_committed;/* bytes of its stack that have memory */
-    size_t stack_bound;    /* bytes it may grow to */
+    unsigned core;          /* where it runs, or ran last */
+    int pinned;             /* core, or FE_ANY_CORE */
+    size_t stack_committed; /* bytes of its stack that have memory */
+    size_t stack_bound;     /* bytes it may grow to */
 };
 
 /* Fills up to `capacity` entries with the tasks that exist; returns how many there are, which may be more. */

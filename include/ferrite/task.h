@@ -63,10 +63,10 @@ enum fe_fault_kind {
 
 struct fe_task_result {
     enum fe_outcome outcome;
-    intptr_t value;            /* FE_RETURNED: what the function returned */
-    enum fe_fault_kind fault;  /* FE_FAULTED */
-    uintptr_t fault_address;   /* FE_FAULTED: the address that was refused */
-    uintptr_t fault_pc;        /* FE_FAULTED: the instruction */
+    intptr_t value;                    /* FE_RETURNED: what the function returned */
+    enum fe_fault_kind fault;          /* FE_FAULTED */
+    uintptr_t fault_address;           /* FE_FAULTED: the address that was refused */
+    uintptr_t fault_pc;                /* FE_FAULTED: the instruction */
     char message[FE_TASK_MESSAGE_MAX]; /* other than FE_RETURNED: why, one line */
 };
 

@@ -75,41 +75,45 @@ struct fe_test {
     const char *name;
     const char *file;
     unsigned line;
-    void (*function)(void);             /* a parameterized one takes a pointer to its parameter */
+    void (*function)(void); /* a parameterized one takes a pointer to its parameter */
     struct criterion_test_params (*params)(void);
     const struct fe_test_options *options;
 };
 
-#define FE_TEST_DEFINE_(Suite_, Name_, Params_, ...)                                                                     \
-    static const struct fe_test_options Suite_##_##Name_##_options_ = {.sentinel_ = 0, __VA_ARGS__};                     \
-    static const struct fe_test Suite_##_##Name_##_test_ = {                                                             \
-        #Suite_, #Name_, __FILE__, __LINE__, (void (*)(void))Suite_##_##Name_##_impl, Params_,                           \
-        &Suite_##_##Name_##_options_};                                                                                   \
-    __attribute__((used, section("fe_tests"))) static const struct fe_test *const Suite_##_##Name_##_entry_ =            \
+#define FE_TEST_DEFINE_(Suite_, Name_, Params_, ...)                                                                   \
+    static const struct fe_test_options Suite_##_##Name_##_options_ = {.sentinel_ = 0, __VA_ARGS__};                   \
+    static const struct fe_test Suite_##_##Name_##_test_ = {#Suite_,                                                   \
+                                                            #Name_,                                                    \
+                                                            __FILE__,                                                  \
+                                                            __LINE__,                                                  \
+                                                            (void (*)(void))Suite_##_##Name_##_impl,                   \
+                                                            Params_,                                                   \
+                                                            &Suite_##_##Name_##_options_};                             \
+    __attribute__((used, section("fe_tests"))) static const struct fe_test *const Suite_##_##Name_##_entry_ =          \
         &Suite_##_##Name_##_test_
 
-#define Test(Suite_, Name_, ...)                                                                                         \
-    static void Suite_##_##Name_##_impl(void);                                                                           \
-    FE_TEST_DEFINE_(Suite_, Name_, NULL, __VA_ARGS__);                                                                   \
+#define Test(Suite_, Name_, ...)                                                                                       \
+    static void Suite_##_##Name_##_impl(void);                                                                         \
+    FE_TEST_DEFINE_(Suite_, Name_, NULL, __VA_ARGS__);                                                                 \
     static void Suite_##_##Name_##_impl(void)
 
-#define ParameterizedTest(Parameter_, Suite_, Name_, ...)                                                                \
-    static void Suite_##_##Name_##_impl(Parameter_);                                                                     \
-    FE_TEST_DEFINE_(Suite_, Name_, Suite_##_##Name_##_params, __VA_ARGS__);                                              \
+#define ParameterizedTest(Parameter_, Suite_, Name_, ...)                                                              \
+    static void Suite_##_##Name_##_impl(Parameter_);                                                                   \
+    FE_TEST_DEFINE_(Suite_, Name_, Suite_##_##Name_##_params, __VA_ARGS__);                                            \
     static void Suite_##_##Name_##_impl(Parameter_)
 
-#define ParameterizedTestParameters(Suite_, Name_)                                                                       \
-    static struct criterion_test_params Suite_##_##Name_##_params(void)
+#define ParameterizedTestParameters(Suite_, Name_) static struct criterion_test_params Suite_##_##Name_##_params(void)
 
 /* cr_make_param_array(type, array, length[, cleanup]) */
 #define cr_make_param_array(...) FE_TEST_PARAMS_(__VA_ARGS__, NULL, )
-#define FE_TEST_PARAMS_(Type_, Array_, Length_, Cleanup_, ...)                                                           \
+#define FE_TEST_PARAMS_(Type_, Array_, Length_, Cleanup_, ...)                                                         \
     ((struct criterion_test_params){sizeof(Type_), (void *)(Array_), (Length_), (Cleanup_)})
 
 /* Options for what the suite's tests leave out. */
-#define TestSuite(Name_, ...)                                                                                            \
-    static const struct fe_test_options Name_##_suite_options_ = {.sentinel_ = 0, __VA_ARGS__};                          \
-    static const struct fe_test Name_##_suite_ = {#Name_, NULL, __FILE__, __LINE__, NULL, NULL, &Name_##_suite_options_}; \
+#define TestSuite(Name_, ...)                                                                                          \
+    static const struct fe_test_options Name_##_suite_options_ = {.sentinel_ = 0, __VA_ARGS__};                        \
+    static const struct fe_test Name_##_suite_ = {                                                                     \
+        #Name_, NULL, __FILE__, __LINE__, NULL, NULL, &Name_##_suite_options_};                                        \
     __attribute__((used, section("fe_tests"))) static const struct fe_test *const Name_##_suite_entry_ = &Name_##_suite_
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -131,7 +135,7 @@ struct fe_test_value fe_test_pointer(const volatile void *value);
 struct fe_test_value fe_test_string(const char *value);
 struct fe_test_value fe_test_real(double value);
 
-#define FE_TEST_VALUE_(X_)                                                                                               \
+#define FE_TEST_VALUE_(X_)                                                                                             \
     _Generic((X_),                                                                                                       \
              bool: fe_test_unsigned, unsigned char: fe_test_unsigned, unsigned short: fe_test_unsigned,                  \
              unsigned int: fe_test_unsigned, unsigned long: fe_test_unsigned, unsigned long long: fe_test_unsigned,      \
@@ -177,81 +181,80 @@ int fe_test_memory(const void *actual, const void *expected, size_t bytes, size_
 /* ------------------------------------------------------------------------------------------------------------------
  * Assertions. The message is optional: a printf format with its arguments, as fe_print takes them.
  */
-#define FE_TEST_REPORT_(Then_, Text_, ...)                                                                               \
-    (fe_test_failed(__FILE__, __LINE__, (Text_), " " __VA_ARGS__), Then_())
+#define FE_TEST_REPORT_(Then_, Text_, ...) (fe_test_failed(__FILE__, __LINE__, (Text_), " " __VA_ARGS__), Then_())
 
-#define FE_TEST_TRUE_(Then_, Unless_, Text_, Condition_, ...)                                                            \
-    do {                                                                                                                 \
-        if (Unless_(Condition_))                                                                                         \
-            FE_TEST_REPORT_(Then_, Text_, __VA_ARGS__);                                                                  \
+#define FE_TEST_TRUE_(Then_, Unless_, Text_, Condition_, ...)                                                          \
+    do {                                                                                                               \
+        if (Unless_(Condition_))                                                                                       \
+            FE_TEST_REPORT_(Then_, Text_, __VA_ARGS__);                                                                \
     } while (0)
 
 /* The comparison is C's own, signs and all, so that it means here what it means on the host. */
-#define FE_TEST_COMPARE_(Then_, Operator_, Actual_, Expected_, ...)                                                      \
-    do {                                                                                                                 \
-        _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wsign-compare\"")                              \
-        __auto_type fe_actual_ = (Actual_);                                                                              \
-        __auto_type fe_expected_ = (Expected_);                                                                          \
-        if (!(fe_actual_ Operator_ fe_expected_)) {                                                                      \
-            fe_test_compared(__FILE__, __LINE__, #Actual_ " " #Operator_ " " #Expected_, FE_TEST_VALUE_(fe_actual_),     \
-                             FE_TEST_VALUE_(fe_expected_), " " __VA_ARGS__);                                             \
-            Then_();                                                                                                     \
-        }                                                                                                                \
-        _Pragma("GCC diagnostic pop")                                                                                    \
+#define FE_TEST_COMPARE_(Then_, Operator_, Actual_, Expected_, ...)                                                    \
+    do {                                                                                                               \
+        _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wsign-compare\"") __auto_type fe_actual_ =   \
+            (Actual_);                                                                                                 \
+        __auto_type fe_expected_ = (Expected_);                                                                        \
+        if (!(fe_actual_ Operator_ fe_expected_)) {                                                                    \
+            fe_test_compared(__FILE__, __LINE__, #Actual_ " " #Operator_ " " #Expected_, FE_TEST_VALUE_(fe_actual_),   \
+                             FE_TEST_VALUE_(fe_expected_), " " __VA_ARGS__);                                           \
+            Then_();                                                                                                   \
+        }                                                                                                              \
+        _Pragma("GCC diagnostic pop")                                                                                  \
     } while (0)
 
-#define FE_TEST_STRINGS_(Then_, Operator_, Actual_, Expected_, ...)                                                      \
-    do {                                                                                                                 \
-        const char *fe_actual_ = (Actual_), *fe_expected_ = (Expected_);                                                 \
-        int fe_order_;                                                                                                   \
-        if (!fe_test_strings(fe_actual_, fe_expected_, &fe_order_) || !(fe_order_ Operator_ 0)) {                        \
-            fe_test_compared(__FILE__, __LINE__, #Actual_ " " #Operator_ " " #Expected_, fe_test_string(fe_actual_),     \
-                             fe_test_string(fe_expected_), " " __VA_ARGS__);                                             \
-            Then_();                                                                                                     \
-        }                                                                                                                \
+#define FE_TEST_STRINGS_(Then_, Operator_, Actual_, Expected_, ...)                                                    \
+    do {                                                                                                               \
+        const char *fe_actual_ = (Actual_), *fe_expected_ = (Expected_);                                               \
+        int fe_order_;                                                                                                 \
+        if (!fe_test_strings(fe_actual_, fe_expected_, &fe_order_) || !(fe_order_ Operator_ 0)) {                      \
+            fe_test_compared(__FILE__, __LINE__, #Actual_ " " #Operator_ " " #Expected_, fe_test_string(fe_actual_),   \
+                             fe_test_string(fe_expected_), " " __VA_ARGS__);                                           \
+            Then_();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
-#define FE_TEST_EMPTY_(Then_, Operator_, Text_, Value_, ...)                                                             \
-    do {                                                                                                                 \
-        const char *fe_value_ = (Value_);                                                                                \
-        if (fe_value_ == NULL || !(fe_value_[0] Operator_ '\0'))                                                         \
-            FE_TEST_REPORT_(Then_, Text_, __VA_ARGS__);                                                                  \
+#define FE_TEST_EMPTY_(Then_, Operator_, Text_, Value_, ...)                                                           \
+    do {                                                                                                               \
+        const char *fe_value_ = (Value_);                                                                              \
+        if (fe_value_ == NULL || !(fe_value_[0] Operator_ '\0'))                                                       \
+            FE_TEST_REPORT_(Then_, Text_, __VA_ARGS__);                                                                \
     } while (0)
 
-#define FE_TEST_FLOATS_(Then_, Wanted_, Text_, Actual_, Expected_, Epsilon_, ...)                                        \
-    do {                                                                                                                 \
-        double fe_actual_ = (double)(Actual_), fe_expected_ = (double)(Expected_), fe_epsilon_ = (double)(Epsilon_);     \
-        bool fe_near_ = fe_actual_ - fe_expected_ <= fe_epsilon_ && fe_expected_ - fe_actual_ <= fe_epsilon_;            \
-        if (fe_near_ != (Wanted_)) {                                                                                     \
-            fe_test_compared(__FILE__, __LINE__, (Text_), fe_test_real(fe_actual_), fe_test_real(fe_expected_),          \
-                             " " __VA_ARGS__);                                                                           \
-            Then_();                                                                                                     \
-        }                                                                                                                \
+#define FE_TEST_FLOATS_(Then_, Wanted_, Text_, Actual_, Expected_, Epsilon_, ...)                                      \
+    do {                                                                                                               \
+        double fe_actual_ = (double)(Actual_), fe_expected_ = (double)(Expected_), fe_epsilon_ = (double)(Epsilon_);   \
+        bool fe_near_ = fe_actual_ - fe_expected_ <= fe_epsilon_ && fe_expected_ - fe_actual_ <= fe_epsilon_;          \
+        if (fe_near_ != (Wanted_)) {                                                                                   \
+            fe_test_compared(__FILE__, __LINE__, (Text_), fe_test_real(fe_actual_), fe_test_real(fe_expected_),        \
+                             " " __VA_ARGS__);                                                                         \
+            Then_();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
-#define FE_TEST_ARRAYS_(Then_, Operator_, Actual_, Expected_, Size_, ...)                                                \
-    do {                                                                                                                 \
-        size_t fe_at_;                                                                                                   \
-        if (!(fe_test_memory((Actual_), (Expected_), (Size_), &fe_at_) Operator_ 0)) {                                   \
-            fe_test_compared(__FILE__, __LINE__, #Actual_ "[0.." #Size_ "] " #Operator_ " " #Expected_ " (byte, of)",    \
-                             fe_test_unsigned(fe_at_), fe_test_unsigned(Size_), " " __VA_ARGS__);                        \
-            Then_();                                                                                                     \
-        }                                                                                                                \
+#define FE_TEST_ARRAYS_(Then_, Operator_, Actual_, Expected_, Size_, ...)                                              \
+    do {                                                                                                               \
+        size_t fe_at_;                                                                                                 \
+        if (!(fe_test_memory((Actual_), (Expected_), (Size_), &fe_at_) Operator_ 0)) {                                 \
+            fe_test_compared(__FILE__, __LINE__, #Actual_ "[0.." #Size_ "] " #Operator_ " " #Expected_ " (byte, of)",  \
+                             fe_test_unsigned(fe_at_), fe_test_unsigned(Size_), " " __VA_ARGS__);                      \
+            Then_();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
-#define FE_TEST_ELEMENTS_(Then_, Operator_, Actual_, Expected_, Length_, Compare_, ...)                                  \
-    do {                                                                                                                 \
-        __typeof__(&(Actual_)[0]) fe_actual_ = (Actual_);                                                                \
-        __typeof__(&(Expected_)[0]) fe_expected_ = (Expected_);                                                          \
-        size_t fe_i_ = 0, fe_length_ = (Length_);                                                                        \
-        int fe_order_ = 0;                                                                                               \
-        for (; fe_order_ == 0 && fe_i_ < fe_length_; fe_i_++)                                                            \
-            fe_order_ = Compare_(fe_actual_ + fe_i_, fe_expected_ + fe_i_);                                              \
-        if (!(fe_order_ Operator_ 0)) {                                                                                  \
-            fe_test_compared(__FILE__, __LINE__, #Actual_ " " #Operator_ " " #Expected_ " (elements compared, of)",      \
-                             fe_test_unsigned(fe_i_), fe_test_unsigned(fe_length_), " " __VA_ARGS__);                    \
-            Then_();                                                                                                     \
-        }                                                                                                                \
+#define FE_TEST_ELEMENTS_(Then_, Operator_, Actual_, Expected_, Length_, Compare_, ...)                                \
+    do {                                                                                                               \
+        __typeof__(&(Actual_)[0]) fe_actual_ = (Actual_);                                                              \
+        __typeof__(&(Expected_)[0]) fe_expected_ = (Expected_);                                                        \
+        size_t fe_i_ = 0, fe_length_ = (Length_);                                                                      \
+        int fe_order_ = 0;                                                                                             \
+        for (; fe_order_ == 0 && fe_i_ < fe_length_; fe_i_++)                                                          \
+            fe_order_ = Compare_(fe_actual_ + fe_i_, fe_expected_ + fe_i_);                                            \
+        if (!(fe_order_ Operator_ 0)) {                                                                                \
+            fe_test_compared(__FILE__, __LINE__, #Actual_ " " #Operator_ " " #Expected_ " (elements compared, of)",    \
+                             fe_test_unsigned(fe_i_), fe_test_unsigned(fe_length_), " " __VA_ARGS__);                  \
+            Then_();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 #define cr_assert(Condition_, ...) FE_TEST_TRUE_(fe_test_abort, !, #Condition_, Condition_, __VA_ARGS__)
@@ -284,9 +287,9 @@ int fe_test_memory(const void *actual, const void *expected, size_t bytes, size_
 
 #define cr_assert_str_empty(Value_, ...) FE_TEST_EMPTY_(fe_test_abort, ==, #Value_ " is empty", Value_, __VA_ARGS__)
 #define cr_expect_str_empty(Value_, ...) FE_TEST_EMPTY_(fe_test_continue, ==, #Value_ " is empty", Value_, __VA_ARGS__)
-#define cr_assert_str_not_empty(Value_, ...)                                                                             \
+#define cr_assert_str_not_empty(Value_, ...)                                                                           \
     FE_TEST_EMPTY_(fe_test_abort, !=, #Value_ " is not empty", Value_, __VA_ARGS__)
-#define cr_expect_str_not_empty(Value_, ...)                                                                             \
+#define cr_expect_str_not_empty(Value_, ...)                                                                           \
     FE_TEST_EMPTY_(fe_test_continue, !=, #Value_ " is not empty", Value_, __VA_ARGS__)
 #define cr_assert_str_eq(...) FE_TEST_STRINGS_(fe_test_abort, ==, __VA_ARGS__)
 #define cr_expect_str_eq(...) FE_TEST_STRINGS_(fe_test_continue, ==, __VA_ARGS__)
@@ -301,13 +304,13 @@ int fe_test_memory(const void *actual, const void *expected, size_t bytes, size_
 #define cr_assert_str_geq(...) FE_TEST_STRINGS_(fe_test_abort, >=, __VA_ARGS__)
 #define cr_expect_str_geq(...) FE_TEST_STRINGS_(fe_test_continue, >=, __VA_ARGS__)
 
-#define cr_assert_float_eq(Actual_, Expected_, ...)                                                                      \
+#define cr_assert_float_eq(Actual_, Expected_, ...)                                                                    \
     FE_TEST_FLOATS_(fe_test_abort, true, #Actual_ " == " #Expected_, Actual_, Expected_, __VA_ARGS__)
-#define cr_expect_float_eq(Actual_, Expected_, ...)                                                                      \
+#define cr_expect_float_eq(Actual_, Expected_, ...)                                                                    \
     FE_TEST_FLOATS_(fe_test_continue, true, #Actual_ " == " #Expected_, Actual_, Expected_, __VA_ARGS__)
-#define cr_assert_float_neq(Actual_, Expected_, ...)                                                                     \
+#define cr_assert_float_neq(Actual_, Expected_, ...)                                                                   \
     FE_TEST_FLOATS_(fe_test_abort, false, #Actual_ " != " #Expected_, Actual_, Expected_, __VA_ARGS__)
-#define cr_expect_float_neq(Actual_, Expected_, ...)                                                                     \
+#define cr_expect_float_neq(Actual_, Expected_, ...)                                                                   \
     FE_TEST_FLOATS_(fe_test_continue, false, #Actual_ " != " #Expected_, Actual_, Expected_, __VA_ARGS__)
 
 #define cr_assert_arr_eq(...) FE_TEST_ARRAYS_(fe_test_abort, ==, __VA_ARGS__)

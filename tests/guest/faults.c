@@ -126,8 +126,7 @@ Test(faults, many_at_once) {
     enum { COUNT = 64 };
     fe_task tasks[COUNT];
     for (int i = 0; i < COUNT; i++)
-        tasks[i] = guest_spawn(i % 2 ? overflow : write_address, (void *)(uintptr_t)(8 * i),
-                               i % (int)fe_core_count());
+        tasks[i] = guest_spawn(i % 2 ? overflow : write_address, (void *)(uintptr_t)(8 * i), i % (int)fe_core_count());
     for (int i = 0; i < COUNT; i++) {
         struct fe_task_result result;
         cr_assert_eq(fe_task_join_until(tasks[i], &result, fe_time_now() + HANG), FE_OK);

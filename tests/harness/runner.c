@@ -29,8 +29,8 @@ struct test_case {
     const struct fe_test *test;
     const struct fe_test_options *suite; /* never NULL */
     void *parameter;
-    size_t index;                        /* of the parameter */
-    bool no_parameters;                  /* they could not be made */
+    size_t index;       /* of the parameter */
+    bool no_parameters; /* they could not be made */
 };
 
 struct plan {
@@ -272,15 +272,24 @@ static int signal_of(const struct fe_task_result *result) {
 
 static const char *signal_name(int number) {
     switch (number) {
-    case 0: return "no signal";
-    case SIGILL: return "SIGILL";
-    case SIGTRAP: return "SIGTRAP";
-    case SIGABRT: return "SIGABRT";
-    case SIGBUS: return "SIGBUS";
-    case SIGFPE: return "SIGFPE";
-    case SIGKILL: return "SIGKILL";
-    case SIGSEGV: return "SIGSEGV";
-    default: return "another signal";
+    case 0:
+        return "no signal";
+    case SIGILL:
+        return "SIGILL";
+    case SIGTRAP:
+        return "SIGTRAP";
+    case SIGABRT:
+        return "SIGABRT";
+    case SIGBUS:
+        return "SIGBUS";
+    case SIGFPE:
+        return "SIGFPE";
+    case SIGKILL:
+        return "SIGKILL";
+    case SIGSEGV:
+        return "SIGSEGV";
+    default:
+        return "another signal";
     }
 }
 

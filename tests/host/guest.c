@@ -37,8 +37,8 @@ int guest_boot(const struct machine *machine, const char *arguments, const char 
         char image[256], command[LINE_MAX_BYTES];
         const char *more = getenv("CMDLINE");
         snprintf(image, sizeof(image), "build/%s-%s/tests", machine->arch, machine->build);
-        snprintf(command, sizeof(command), "%s%s-- %s", more != NULL ? more : "", more != NULL && more[0] != '\0' ? " " : "",
-                 arguments);
+        snprintf(command, sizeof(command), "%s%s-- %s", more != NULL ? more : "",
+                 more != NULL && more[0] != '\0' ? " " : "", arguments);
         setenv("ARCH", machine->arch, 1);
         setenv("SMP", machine->cores, 1);
         setenv("GIC", machine->gic, 1);

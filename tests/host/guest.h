@@ -11,7 +11,7 @@
 
 /* One way to run the guest tests. */
 struct machine {
-    const char *name;  /* as it begins the names of suites and of files */
+    const char *name; /* as it begins the names of suites and of files */
     const char *arch;
     const char *build;
     const char *cores;

@@ -23,13 +23,13 @@ struct cr_mem {
 #define cr_assert(Criterion_, ...) FE_CRI_ASSERT(fe_test_abort, #Criterion_, FE_CRI_A(Criterion_), __VA_ARGS__)
 #define cr_expect(Criterion_, ...) FE_CRI_ASSERT(fe_test_continue, #Criterion_, FE_CRI_A(Criterion_), __VA_ARGS__)
 
-#define FE_CRI_ASSERT(Then_, Text_, Condition_, ...)                                                                     \
-    do {                                                                                                                 \
-        struct fe_test_notes fe_notes_ = {.count = 0};                                                                   \
-        if (!(Condition_)) {                                                                                             \
-            fe_test_failed_notes(__FILE__, __LINE__, (Text_), &fe_notes_, " " __VA_ARGS__);                              \
-            Then_();                                                                                                     \
-        }                                                                                                                \
+#define FE_CRI_ASSERT(Then_, Text_, Condition_, ...)                                                                   \
+    do {                                                                                                               \
+        struct fe_test_notes fe_notes_ = {.count = 0};                                                                 \
+        if (!(Condition_)) {                                                                                           \
+            fe_test_failed_notes(__FILE__, __LINE__, (Text_), &fe_notes_, " " __VA_ARGS__);                            \
+            Then_();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 /* Choosing ---------------------------------------------------------------------------------------------------------- */
@@ -57,33 +57,33 @@ struct cr_mem {
 /* Comparing: op(tag, a, b), or op(a, b) by C's own rules and without showing the values. ------------------------------ */
 #define FE_CRI_OP(Operator_, ...) FE_CRI_JOIN(FE_CRI_OP_, FE_CRI_COUNT(__VA_ARGS__))(Operator_, __VA_ARGS__)
 #define FE_CRI_OP_2(Operator_, Actual_, Expected_) ((Actual_)Operator_(Expected_))
-#define FE_CRI_OP_3(Operator_, Tag_, Actual_, Expected_)                                                                 \
+#define FE_CRI_OP_3(Operator_, Tag_, Actual_, Expected_)                                                               \
     FE_CRI_KIND_##Tag_(Operator_, Actual_, Expected_, #Actual_ " " #Operator_ " " #Expected_)
 
-#define FE_CRI_TYPED(Operator_, Type_, Actual_, Expected_, Text_)                                                        \
-    __extension__({                                                                                                      \
-        Type_ fe_actual_ = (Actual_);                                                                                    \
-        Type_ fe_expected_ = (Expected_);                                                                                \
-        fe_test_note(&fe_notes_, fe_actual_ Operator_ fe_expected_, (Text_), FE_TEST_VALUE_(fe_actual_),                 \
-                     FE_TEST_VALUE_(fe_expected_));                                                                      \
+#define FE_CRI_TYPED(Operator_, Type_, Actual_, Expected_, Text_)                                                      \
+    __extension__({                                                                                                    \
+        Type_ fe_actual_ = (Actual_);                                                                                  \
+        Type_ fe_expected_ = (Expected_);                                                                              \
+        fe_test_note(&fe_notes_, fe_actual_ Operator_ fe_expected_, (Text_), FE_TEST_VALUE_(fe_actual_),               \
+                     FE_TEST_VALUE_(fe_expected_));                                                                    \
     })
-#define FE_CRI_KIND_str(Operator_, Actual_, Expected_, Text_)                                                            \
-    __extension__({                                                                                                      \
-        const char *fe_actual_ = (Actual_), *fe_expected_ = (Expected_);                                                 \
-        int fe_order_ = 0;                                                                                               \
-        bool fe_both_ = fe_test_strings(fe_actual_, fe_expected_, &fe_order_);                                           \
-        fe_test_note(&fe_notes_, fe_both_ && fe_order_ Operator_ 0, (Text_), fe_test_string(fe_actual_),                 \
-                     fe_test_string(fe_expected_));                                                                      \
+#define FE_CRI_KIND_str(Operator_, Actual_, Expected_, Text_)                                                          \
+    __extension__({                                                                                                    \
+        const char *fe_actual_ = (Actual_), *fe_expected_ = (Expected_);                                               \
+        int fe_order_ = 0;                                                                                             \
+        bool fe_both_ = fe_test_strings(fe_actual_, fe_expected_, &fe_order_);                                         \
+        fe_test_note(&fe_notes_, fe_both_ &&fe_order_ Operator_ 0, (Text_), fe_test_string(fe_actual_),                \
+                     fe_test_string(fe_expected_));                                                                    \
     })
-#define FE_CRI_KIND_mem(Operator_, Actual_, Expected_, Text_)                                                            \
-    __extension__({                                                                                                      \
-        struct cr_mem fe_actual_ = (Actual_), fe_expected_ = (Expected_);                                                \
-        size_t fe_at_ = 0, fe_least_ = fe_actual_.size < fe_expected_.size ? fe_actual_.size : fe_expected_.size;        \
-        int fe_order_ = fe_test_memory(fe_actual_.data, fe_expected_.data, fe_least_, &fe_at_);                          \
-        if (fe_order_ == 0)                                                                                              \
-            fe_order_ = (fe_actual_.size > fe_expected_.size) - (fe_actual_.size < fe_expected_.size);                   \
-        fe_test_note(&fe_notes_, fe_order_ Operator_ 0, Text_ " (byte, of)", fe_test_unsigned(fe_at_),                   \
-                     fe_test_unsigned(fe_least_));                                                                       \
+#define FE_CRI_KIND_mem(Operator_, Actual_, Expected_, Text_)                                                          \
+    __extension__({                                                                                                    \
+        struct cr_mem fe_actual_ = (Actual_), fe_expected_ = (Expected_);                                              \
+        size_t fe_at_ = 0, fe_least_ = fe_actual_.size < fe_expected_.size ? fe_actual_.size : fe_expected_.size;      \
+        int fe_order_ = fe_test_memory(fe_actual_.data, fe_expected_.data, fe_least_, &fe_at_);                        \
+        if (fe_order_ == 0)                                                                                            \
+            fe_order_ = (fe_actual_.size > fe_expected_.size) - (fe_actual_.size < fe_expected_.size);                 \
+        fe_test_note(&fe_notes_, fe_order_ Operator_ 0, Text_ " (byte, of)", fe_test_unsigned(fe_at_),                 \
+                     fe_test_unsigned(fe_least_));                                                                     \
     })
 #define FE_CRI_KIND_i8(O_, A_, E_, Text_) FE_CRI_TYPED(O_, int8_t, A_, E_, Text_)
 #define FE_CRI_KIND_i16(O_, A_, E_, Text_) FE_CRI_TYPED(O_, int16_t, A_, E_, Text_)
@@ -110,25 +110,25 @@ struct cr_mem {
 /* zero(value), zero(tag, value): a number or pointer that is zero, a string that is empty. */
 #define FE_CRI_ZERO(...) FE_CRI_JOIN(FE_CRI_ZERO_, FE_CRI_COUNT(__VA_ARGS__))(__VA_ARGS__)
 #define FE_CRI_ZERO_1(Value_) (!(Value_))
-#define FE_CRI_ZERO_2(Tag_, Value_)                                                                                      \
-    FE_CRI_PICK(FE_CRI_IS_TEXT_##Tag_, FE_CRI_KIND_str(==, Value_, "", #Value_ " is empty"),                             \
+#define FE_CRI_ZERO_2(Tag_, Value_)                                                                                    \
+    FE_CRI_PICK(FE_CRI_IS_TEXT_##Tag_, FE_CRI_KIND_str(==, Value_, "", #Value_ " is empty"),                           \
                 FE_CRI_ZERO_VALUE(Value_, #Value_), )
 #define FE_CRI_IS_TEXT_str ,
-#define FE_CRI_ZERO_VALUE(Value_, Text_)                                                                                 \
-    __extension__({                                                                                                      \
-        __auto_type fe_value_ = (Value_);                                                                                \
-        fe_test_note(&fe_notes_, !fe_value_, Text_ " is zero", FE_TEST_VALUE_(fe_value_), fe_test_unsigned(0));          \
+#define FE_CRI_ZERO_VALUE(Value_, Text_)                                                                               \
+    __extension__({                                                                                                    \
+        __auto_type fe_value_ = (Value_);                                                                              \
+        fe_test_note(&fe_notes_, !fe_value_, Text_ " is zero", FE_TEST_VALUE_(fe_value_), fe_test_unsigned(0));        \
     })
 
 /* epsilon_eq(a, b, e), epsilon_eq(tag, a, b, e). */
 #define FE_CRI_NEAR(Wanted_, ...) FE_CRI_JOIN(FE_CRI_NEAR_, FE_CRI_COUNT(__VA_ARGS__))(Wanted_, __VA_ARGS__)
 #define FE_CRI_NEAR_4(Wanted_, Tag_, Actual_, Expected_, Epsilon_) FE_CRI_NEAR_3(Wanted_, Actual_, Expected_, Epsilon_)
-#define FE_CRI_NEAR_3(Wanted_, Actual_, Expected_, Epsilon_)                                                             \
-    __extension__({                                                                                                      \
-        double fe_actual_ = (double)(Actual_), fe_expected_ = (double)(Expected_), fe_most_ = (double)(Epsilon_);        \
-        bool fe_near_ = fe_actual_ - fe_expected_ <= fe_most_ && fe_expected_ - fe_actual_ <= fe_most_;                  \
-        fe_test_note(&fe_notes_, fe_near_ == (Wanted_), #Actual_ " near " #Expected_ ": " #Wanted_,                      \
-                     fe_test_real(fe_actual_), fe_test_real(fe_expected_));                                              \
+#define FE_CRI_NEAR_3(Wanted_, Actual_, Expected_, Epsilon_)                                                           \
+    __extension__({                                                                                                    \
+        double fe_actual_ = (double)(Actual_), fe_expected_ = (double)(Expected_), fe_most_ = (double)(Epsilon_);      \
+        bool fe_near_ = fe_actual_ - fe_expected_ <= fe_most_ && fe_expected_ - fe_actual_ <= fe_most_;                \
+        fe_test_note(&fe_notes_, fe_near_ == (Wanted_), #Actual_ " near " #Expected_ ": " #Wanted_,                    \
+                     fe_test_real(fe_actual_), fe_test_real(fe_expected_));                                            \
     })
 
 /* Level A ---------------------------------------------------------------------------------------------------------- */
