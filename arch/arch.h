@@ -199,7 +199,7 @@ bool fe_arch_probe(uintptr_t address, uint64_t *value);
  * Cores.
  */
 /* Descriptor tables, exception stacks, FP enable and so on of the calling core. After fe_arch_core_set. Interrupts stay
- * masked. FE_ENOMEM. Needs the page source on cores other than the first. */
+ * masked. FE_ENOMEM. Needs fe_arch_table_source and the final tables. */
 FE_MUST_CHECK fe_status fe_arch_core_init(struct fe_core *core);
 /*
  * Prepares the start of a core: it will turn on the MMU with the final tables and call entry(argument) on the stack that

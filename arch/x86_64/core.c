@@ -1,9 +1,8 @@
 /*
  * A core's set-up: features, control registers, descriptor tables and exception stacks; and the first C code of the image.
  *
- * Each core has a GDT and a TSS of its own, and five exception stacks, one for each slot of the interrupt stack table. The
- * boot core's are static, since it needs them before there is an allocator; the others' are mapped at
- * EXCEPTION_STACKS, each with an unmapped page below, so that an overflow becomes a double fault with a stack to report it on.
+ * Each core has a GDT and a TSS of its own, and five exception stacks, one for each slot of the interrupt stack table, with
+ * an unmapped page below each, so that an overflow becomes a double fault with a stack to report it on.
  *
  * Address space from EXCEPTION_STACKS, for core n at n * CORE_SPAN: for each slot a guard page, then its pages. The top of
  * the interrupt slot's stack holds the core's descriptors.
@@ -29,7 +28,6 @@ static const unsigned slot_pages[FE_X86_IST_COUNT + 1] = {
     [FE_X86_IST_INTERRUPT] = 2,    [FE_X86_IST_FAULT] = 4,         [FE_X86_IST_NMI] = 1,
     [FE_X86_IST_DOUBLE_FAULT] = 2, [FE_X86_IST_MACHINE_CHECK] = 2,
 };
-#define ALL_SLOT_PAGES 11
 
 struct task_state {
     uint32_t reserved0;
@@ -65,8 +63,6 @@ const char fe_arch_name[] = "x86_64";
 struct fe_x86_features fe_x86_features;
 
 static struct gate idt[256] __attribute__((aligned(16)));
-static uint8_t boot_stacks[ALL_SLOT_PAGES * FE_PAGE_SIZE] __attribute__((aligned(16), section(".noinit.stacks")));
-static struct descriptors boot_descriptors;
 
 extern const char fe_x86_stubs[];
 void fe_x86_start(uint64_t information, uint64_t counter);
@@ -169,12 +165,6 @@ static fe_status stacks_map(unsigned index, uint64_t tops[FE_X86_IST_COUNT + 1])
     return FE_OK;
 }
 
-static void boot_stacks_divide(uint64_t tops[FE_X86_IST_COUNT + 1]) {
-    uint64_t address = (uint64_t)(uintptr_t)boot_stacks;
-    for (unsigned slot = 1; slot <= FE_X86_IST_COUNT; slot++)
-        tops[slot] = address += slot_pages[slot] * FE_PAGE_SIZE;
-}
-
 bool fe_x86_on_fault_stack(uintptr_t stack_pointer) {
     struct table_register gdt;
     __asm__ volatile("sgdt %0" : "=m"(gdt));
@@ -232,18 +222,14 @@ static void control_registers(void) {
 
 fe_status fe_arch_core_init(struct fe_core *core) {
     fe_check(core->index < FE_CORES_MAX);
-    uint64_t tops[FE_X86_IST_COUNT + 1];
-    struct descriptors *descriptors = &boot_descriptors;
-    if (core->index == 0) {
+    if (core->index == 0)
         idt_fill();
-        boot_stacks_divide(tops);
-    } else {
-        fe_status status = stacks_map(core->index, tops);
-        if (status != FE_OK)
-            return status;
-        tops[FE_X86_IST_INTERRUPT] -= (sizeof(struct descriptors) + 15) & ~(uint64_t)15;
-        descriptors = (struct descriptors *)(uintptr_t)tops[FE_X86_IST_INTERRUPT];
-    }
+    uint64_t tops[FE_X86_IST_COUNT + 1];
+    fe_status status = stacks_map(core->index, tops);
+    if (status != FE_OK)
+        return status;
+    tops[FE_X86_IST_INTERRUPT] -= (sizeof(struct descriptors) + 15) & ~(uint64_t)15;
+    struct descriptors *descriptors = (struct descriptors *)(uintptr_t)tops[FE_X86_IST_INTERRUPT];
     control_registers();
     descriptors_load(descriptors, tops);
     return FE_OK;
@@ -268,4 +254,3 @@ void fe_x86_reset(void) {
     __asm__ volatile("lidt %0; int3" ::"m"(none));
     fe_arch_halt();
 }
-

@@ -1,7 +1,7 @@
 /*
  * The local APIC: each core's own interrupt controller. Intel SDM volume 3, chapter 11 ("APIC").
  *
- * It has two faces, a page of registers (xAPIC) and MSRs (x2APIC). The page is used unless the firmware left the other on, an
+ * It has two faces, a page of fe_apic_registers (xAPIC) and MSRs (x2APIC). The page is used unless the firmware left the other on, an
  * id needs it (above 254), or a hypervisor offers it (MSRs are then cheaper exits, and no interrupt remapping is needed).
  *
  * Interrupts to other cores are two register writes in xAPIC mode, so they are sent with interrupts masked: a handler that
@@ -18,15 +18,12 @@
 #define BASE_X2APIC (UINT64_C(1) << 10)
 #define BASE_ENABLE (UINT64_C(1) << 11)
 #define BASE_ADDRESS UINT64_C(0x000ffffffffff000)
-#define MSR_X2APIC 0x800
 #define MSR_X2APIC_ICR 0x830
 
 #define ID 0x20
 #define TASK_PRIORITY 0x80
-#define END_OF_INTERRUPT 0xb0
 #define SPURIOUS 0xf0
 #define SPURIOUS_ENABLE (1u << 8)
-#define ERROR_STATUS 0x280
 #define COMMAND_LOW 0x300
 #define COMMAND_HIGH 0x310
 #define VECTOR_LINT0 0x350
@@ -40,31 +37,18 @@
 #define DELIVERY_PENDING (1u << 12)
 #define LEVEL_ASSERT (1u << 14)
 
-static volatile uint32_t *registers; /* NULL in x2APIC mode */
+volatile uint32_t *fe_apic_registers; /* NULL in x2APIC mode */
 
 /* The cores that run, by index: each sets its own, once it can take interrupts. */
 static bool running[FE_CORES_MAX];
-
-uint32_t fe_apic_read(uint32_t offset) {
-    if (registers)
-        return registers[offset / 4];
-    return (uint32_t)fe_x86_msr_read(MSR_X2APIC + offset / 16);
-}
-
-void fe_apic_write(uint32_t offset, uint32_t value) {
-    if (registers)
-        registers[offset / 4] = value;
-    else
-        fe_x86_msr_write(MSR_X2APIC + offset / 16, value);
-}
 
 fe_status fe_apic_init(uint32_t id_limit, fe_complain complain) {
     uint64_t base = fe_x86_msr_read(MSR_APIC_BASE);
     bool extended = (base & BASE_X2APIC) || (fe_x86_features.x2apic && (fe_x86_features.hypervisor || id_limit > 254));
     if (extended)
         return FE_OK;
-    registers = fe_arch_map_device(base & BASE_ADDRESS, FE_PAGE_SIZE);
-    if (!registers) {
+    fe_apic_registers = fe_arch_map_device(base & BASE_ADDRESS, FE_PAGE_SIZE);
+    if (!fe_apic_registers) {
         complain("no memory to map the local APIC at 0x%llx", (unsigned long long)(base & BASE_ADDRESS));
         return FE_ENOMEM;
     }
@@ -75,14 +59,14 @@ void fe_apic_init_core(void) {
     uint64_t base = fe_x86_msr_read(MSR_APIC_BASE);
     if (!(base & BASE_ENABLE)) /* x2APIC mode is entered from xAPIC mode only */
         fe_x86_msr_write(MSR_APIC_BASE, base |= BASE_ENABLE);
-    if (!registers && !(base & BASE_X2APIC))
+    if (!fe_apic_registers && !(base & BASE_X2APIC))
         fe_x86_msr_write(MSR_APIC_BASE, base | BASE_X2APIC);
     fe_apic_write(TASK_PRIORITY, 0);
     fe_apic_write(VECTOR_LINT0, VECTOR_MASKED); /* the 8259's way in */
     fe_apic_write(VECTOR_LINT1, VECTOR_MASKED);
     fe_apic_write(VECTOR_ERROR, FE_X86_VECTOR_ERROR);
     fe_apic_write(SPURIOUS, SPURIOUS_ENABLE | FE_X86_VECTOR_SPURIOUS);
-    fe_apic_write(ERROR_STATUS, 0);
+    fe_apic_write(FE_APIC_ERROR_STATUS, 0);
     fe_apic_end_of_interrupt(); /* whatever the firmware left in service */
     fe_apic_timer_init_core();
     __atomic_store_n(&running[fe_arch_core()->index], true, __ATOMIC_RELEASE); /* pairs with fe_apic_stop_others */
@@ -90,26 +74,22 @@ void fe_apic_init_core(void) {
 
 uint32_t fe_apic_id(void) {
     uint32_t id = fe_apic_read(ID);
-    return registers ? id >> 24 : id;
-}
-
-void fe_apic_end_of_interrupt(void) {
-    fe_apic_write(END_OF_INTERRUPT, 0);
+    return fe_apic_registers ? id >> 24 : id;
 }
 
 /* Writes the interrupt command register. Memory written before is visible to who takes the interrupt. */
 static void command(uint32_t id, uint32_t low) {
-    if (!registers) {
+    if (!fe_apic_registers) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST); /* wrmsr to an x2APIC register orders nothing */
         fe_x86_msr_write(MSR_X2APIC_ICR, (uint64_t)id << 32 | low);
         return;
     }
     uintptr_t state = fe_arch_interrupts_disable();
     /* A command may still be on its way out. Bounded: an APIC that is stuck must not hang a panic. */
-    for (unsigned tries = 0; (registers[COMMAND_LOW / 4] & DELIVERY_PENDING) && tries < 100000; tries++)
+    for (unsigned tries = 0; (fe_apic_registers[COMMAND_LOW / 4] & DELIVERY_PENDING) && tries < 100000; tries++)
         fe_arch_relax();
-    registers[COMMAND_HIGH / 4] = id << 24;
-    registers[COMMAND_LOW / 4] = low;
+    fe_apic_registers[COMMAND_HIGH / 4] = id << 24;
+    fe_apic_registers[COMMAND_LOW / 4] = low;
     fe_arch_interrupts_restore(state);
 }
 

@@ -150,24 +150,23 @@ static void list_cores(const struct fe_acpi *acpi, struct fe_machine *machine, f
 
 /* The rest -------------------------------------------------------------------------------------------------------------- */
 
+static void error_interrupt(void) {
+    fe_apic_write(FE_APIC_ERROR_STATUS, 0); /* writing latches the status */
+    fe_warn("local APIC error: status 0x%x", fe_apic_read(FE_APIC_ERROR_STATUS));
+    fe_apic_end_of_interrupt();
+}
+
+/* The two that everything waits for come first. */
 static void dispatch(unsigned vector) {
-    switch (vector) {
-    case FE_X86_VECTOR_TIMER:
+    if (FE_LIKELY(vector == FE_X86_VECTOR_TIMER)) {
         fe_apic_end_of_interrupt();
         fe_apic_timer_interrupt();
-        break;
-    case FE_X86_VECTOR_WAKE:
+    } else if (FE_LIKELY(vector == FE_X86_VECTOR_WAKE)) {
         fe_apic_end_of_interrupt();
         fe_machine_hooks.woken();
-        break;
-    case FE_X86_VECTOR_SPURIOUS: /* none to be ended */
-        break;
-    case FE_X86_VECTOR_ERROR:
-        fe_apic_write(0x280, 0); /* writing latches the status */
-        fe_warn("local APIC error: status 0x%x", fe_apic_read(0x280));
-        fe_apic_end_of_interrupt();
-        break;
-    default:
+    } else if (vector == FE_X86_VECTOR_ERROR) {
+        error_interrupt();
+    } else if (vector != FE_X86_VECTOR_SPURIOUS) { /* of which nothing is in service */
         fe_ioapic_interrupt(vector);
     }
 }

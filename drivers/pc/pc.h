@@ -14,7 +14,6 @@ typedef void (*fe_complain)(const char *format, ...);
 FE_MUST_CHECK fe_status fe_apic_init(uint32_t id_limit, fe_complain complain);
 void fe_apic_init_core(void);
 uint32_t fe_apic_id(void);
-void fe_apic_end_of_interrupt(void);
 void fe_apic_wake(unsigned core);
 void fe_apic_stop_others(void);
 fe_status fe_apic_core_start(unsigned core, uint64_t entry);
@@ -29,9 +28,28 @@ void fe_apic_timer_interrupt(void);
 void fe_apic_timer_arm(uint64_t counter);
 void fe_apic_timer_stop(void);
 
-/* Registers by their offset in the memory-mapped page; in x2APIC mode they are MSRs. */
-uint32_t fe_apic_read(uint32_t offset);
-void fe_apic_write(uint32_t offset, uint32_t value);
+/* Registers by their offset in the memory-mapped page; in x2APIC mode, when there is no page, they are MSRs. */
+#define FE_APIC_END_OF_INTERRUPT 0xb0
+#define FE_APIC_ERROR_STATUS 0x280
+
+extern volatile uint32_t *fe_apic_registers;
+
+static inline uint32_t fe_apic_read(uint32_t offset) {
+    if (FE_LIKELY(fe_apic_registers != NULL))
+        return fe_apic_registers[offset / 4];
+    return (uint32_t)fe_x86_msr_read(0x800 + offset / 16);
+}
+
+static inline void fe_apic_write(uint32_t offset, uint32_t value) {
+    if (FE_LIKELY(fe_apic_registers != NULL))
+        fe_apic_registers[offset / 4] = value;
+    else
+        fe_x86_msr_write(0x800 + offset / 16, value);
+}
+
+static inline void fe_apic_end_of_interrupt(void) {
+    fe_apic_write(FE_APIC_END_OF_INTERRUPT, 0);
+}
 
 /* IOAPICs (ioapic.c) -------------------------------------------------------------------------------------------------- */
 
