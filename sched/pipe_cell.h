@@ -81,9 +81,9 @@ static inline bool fe_cell_pending(const fe_atomic_u32 *word, uint32_t version) 
 /* Edge 5: takes the value of `version` back; false if it has been taken. Senders that wait must be looked for after. */
 static inline bool fe_cell_withdraw(fe_atomic_u32 *word, uint32_t version) {
     uint32_t full = version | FE_CELL_FULL;
-    /* Release; pairs with fe_cell_reserve: we wrote the value, the next sender writes it anew. No more: the look at the
-     * waiting senders goes through the lock under which they announce themselves. */
-    return fe_cas_release(word, &full, version + FE_CELL_VERSION);
+    /* Relaxed: that we wrote the value before the next sender writes it anew, fe_cell_publish released, and a
+     * read-modify-write hands that on. Waiting senders are found under the lock under which they announce themselves. */
+    return fe_cas_relaxed(word, &full, version + FE_CELL_VERSION);
 }
 
 /* Whether the cell is empty, by a sender that has just announced that it waits for room. */
