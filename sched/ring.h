@@ -13,10 +13,10 @@
  * seen head beyond it; then the claim fails, since head never returns to a value, and the copy is thrown away. So
  * indices have 64 bits: 32 come round in about a minute, and a stopped virtual CPU sleeps longer than that.
  *
- * An item may be pushed before its owner is done with it: a task that yields is, to spare a call on the other side of the
- * switch. It is named in `unfinished` until then, and thieves wait. They look after they have read the tail, so that an
- * item below it is either named there or finished; and before they claim, so that what they move to a ring of their own
- * can be stolen on.
+ * An item may be pushed before its owner is done with it: a task that yields is, to spare a call on the other side of
+ * the switch. It is named in `unfinished` until then, and thieves wait. They look after they have read the tail, so
+ * that an item below it is either named there or finished; and before they claim, so that what they move to a ring of
+ * their own can be stolen on.
  *
  * Rejected: Chase and Lev's deque (the owner takes the newest first, which starves the oldest, and half of it can't be
  * stolen in one step); tokio's second head for steals in progress (slots become plain, but a stopped thief then keeps
@@ -40,7 +40,7 @@ struct fe_ring {
     FE_CACHE_ALIGNED fe_atomic_u64 head;
     /* Written by the owner. */
     fe_atomic_u64 tail;
-    fe_atomic_pointer unfinished;
+    fe_atomic_pointer unfinished; /* pushed, but not to be used yet */
     FE_CACHE_ALIGNED fe_speculative_pointer slots[FE_RING_CAPACITY];
 };
 
@@ -111,6 +111,13 @@ static inline unsigned fe_ring_steal(struct fe_ring *victim, struct fe_ring *own
         if ((int64_t)queued <= 0)
             return 0;
         if (queued > FE_RING_CAPACITY) { /* the owner took and appended since we read head */
+            head = fe_load_relaxed(&victim->head);
+            continue;
+        }
+        /* Pairs with fe_ring_finish. Whatever is named, not only what we take: of a name that came after the one that
+         * we would look for, only its own finish tells that the earlier one is finished, too. */
+        if (fe_load_acquire(&victim->unfinished) != NULL) {
+            fe_relax();
             head = fe_load_relaxed(&victim->head);
             continue;
         }

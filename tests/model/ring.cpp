@@ -1,6 +1,6 @@
 /*
- * sched/ring.h: each item is taken exactly once, by someone who sees what its maker wrote, and a slot is written again only
- * after it was read.
+ * sched/ring.h: each item is taken exactly once, by someone who sees what its maker wrote, and a slot is written again
+ * only after it was read.
  */
 #define FE_RING_CAPACITY 4u
 #include "model.h"
@@ -127,12 +127,45 @@ struct chain_of_thieves : rl::test_suite<chain_of_thieves, 3> {
     }
 };
 
+/* The owner pushes items before it is done with them, as a task that yields is. Two thieves, one behind the other. */
+struct pushed_unfinished : rl::test_suite<pushed_unfinished, 3> {
+    enum { COUNT = 4 };
+    fe_ring ring[3];
+    items<COUNT> all;
+
+    void before() {
+        for (int i = 0; i < 3; i++)
+            fe_ring_init(&ring[i]);
+        all.make(0);
+        (void)fe_ring_push(&ring[0], all.address(0));
+    }
+    void thread(unsigned index) {
+        if (index > 0) {
+            steal_and_run(&ring[index - 1], &ring[index]);
+            return;
+        }
+        for (int i = 1; i < COUNT; i++) {
+            (void)fe_ring_push_unfinished(&ring[0], all.address(i));
+            all.make(i);
+            fe_ring_finish(&ring[0]);
+        }
+        while (void *item = fe_ring_pop(&ring[0]))
+            all.run(item);
+    }
+    void after() {
+        for (int i = 0; i < COUNT; i++)
+            RL_ASSERT(fe_plain_get(all.runs[i]) == 1);
+    }
+};
+
 static const fe_model_case cases[] = {
     {"ring: owner and thief take each item once",
-     &rl::simulate<both_take>, FE_MODEL_FULL, FE_MODEL_FULL},
+     &rl::simulate<both_take>, FE_MODEL_BOUND(2), FE_MODEL_FULL},
     {"ring: slots come round under two thieves",
      &rl::simulate<owner_and_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
     {"ring: what was stolen is stolen again",
      &rl::simulate<chain_of_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"ring: what is pushed unfinished is used when it is finished",
+     &rl::simulate<pushed_unfinished>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)
