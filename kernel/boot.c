@@ -56,7 +56,8 @@ static fe_status init_pages(void) {
     const struct fe_boot_info *boot = &fe_kernel_state.boot;
     uint64_t base, end, needed = 0;
     fe_arch_early_direct(&base, &end);
-    fe_status status = fe_page_init(boot->ram, boot->ram_count, boot->reserved, boot->reserved_count, base, end, &needed);
+    fe_status status =
+        fe_page_init(boot->ram, boot->ram_count, boot->reserved, boot->reserved_count, base, end, &needed);
     if (status == FE_ENOMEM)
         fe_error("the machine has %llu MiB of memory, and %llu MiB are needed: give it more (MEM=)",
                  (unsigned long long)(ram_bytes() / MIB), (unsigned long long)((needed + MIB - 1) / MIB));
@@ -111,8 +112,10 @@ static fe_status start_cores(void) {
         return status;
     fe_main_set_hooks();
     fe_log_start_events(fe_arch_core());
-    atomic_store_explicit(&fe_kernel_state.cores, running, memory_order_release); /* for reports; pairs with their loads */
-    if (fe_machine.counter_hz_refined) { /* some time has passed since the clock was measured, and nobody else reads it yet */
+    atomic_store_explicit(&fe_kernel_state.cores, running,
+                          memory_order_release); /* for reports; pairs with their loads */
+    if (fe_machine
+            .counter_hz_refined) { /* some time has passed since the clock was measured, and nobody else reads it yet */
         fe_machine.counter_hz = fe_machine.counter_hz_refined();
         fe_clock_refine(fe_machine.counter_hz);
     }
@@ -130,7 +133,8 @@ static void show_machine(void) {
     struct fe_page_statistics pages;
     fe_page_statistics(&pages);
     uint64_t mhz = (fe_machine.counter_hz + 500000) / 1000000;
-    fe_log_boot("ferrite " FE_VERSION " on %s: %s, clock %llu MHz", fe_arch_name, fe_machine.name, (unsigned long long)mhz);
+    fe_log_boot("ferrite " FE_VERSION " on %s: %s, clock %llu MHz", fe_arch_name, fe_machine.name,
+                (unsigned long long)mhz);
     char level[32] = "";
     if (state->entry.level > 0)
         fe_format(level, sizeof(level), ", entered at EL%u", state->entry.level);
@@ -159,22 +163,20 @@ static const struct level {
     const char *name;
     fe_status (*run)(void);
 } levels[] = {
-    {"boot data", read_boot_data},   /* what memory there is, what is in it, and the command line */
-    {"settings", read_settings},     /* fe_env; log= and console= hold */
-    {"pages", init_pages},           /* physical pages and the boot core's heap, in the memory that entry code mapped */
-    {"paging", init_paging},         /* final page tables: all memory, W^X, null unmapped; device registers can be mapped */
-    {"traps", init_traps},           /* faults are reported */
-    {"machine", discover_machine},   /* console (waiting log lines appear), interrupt controller, clock, cores, power */
-    {"cores", start_cores},          /* a scheduler on every core; the others run from here on */
-    {"files", fe_files_init},        /* fe_file_find */
-    {"announcement", announce},      /* the first screen */
-    {"input", start_input},          /* fe_console_read; the runner starts to feed input */
-    {"main task", fe_main_spawn},    /* the program runs as soon as this core's scheduler does */
+    {"boot data", read_boot_data}, /* what memory there is, what is in it, and the command line */
+    {"settings", read_settings},   /* fe_env; log= and console= hold */
+    {"pages", init_pages},         /* physical pages and the boot core's heap, in the memory that entry code mapped */
+    {"paging", init_paging}, /* final page tables: all memory, W^X, null unmapped; device registers can be mapped */
+    {"traps", init_traps},   /* faults are reported */
+    {"machine", discover_machine}, /* console (waiting log lines appear), interrupt controller, clock, cores, power */
+    {"cores", start_cores},        /* a scheduler on every core; the others run from here on */
+    {"files", fe_files_init},      /* fe_file_find */
+    {"announcement", announce},    /* the first screen */
+    {"input", start_input},        /* fe_console_read; the runner starts to feed input */
+    {"main task", fe_main_spawn},  /* the program runs as soon as this core's scheduler does */
 };
 
-static struct {
-    uint64_t ticks, instructions;
-} spent[FE_ARRAY_LENGTH(levels)];
+static struct { uint64_t ticks, instructions; } spent[FE_ARRAY_LENGTH(levels)];
 
 FE_NORETURN static void refuse(const struct level *level, fe_status status) {
     /* Too little memory, say, fails before there is a console. Whatever the drivers can do as things are may bring one. */

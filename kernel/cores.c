@@ -26,9 +26,9 @@
 
 enum { STARTING, READY, ABANDONED, FAILED };
 
-static _Atomic int arrival;       /* of the core that is being started; one at a time */
+static _Atomic int arrival; /* of the core that is being started; one at a time */
 static _Atomic bool may_run;
-static fe_status arrival_status;  /* why it is FAILED */
+static fe_status arrival_status; /* why it is FAILED */
 
 /* The first code of a core at FE_IMAGE_BASE, on its own stack, interrupts masked. */
 static void secondary_main(void *argument) {
@@ -56,7 +56,8 @@ static fe_status make_stack(unsigned index, void **top) {
     uint64_t pages = fe_page_alloc_run(CORE_STACK_PAGES);
     if (pages == 0)
         return FE_ENOMEM;
-    fe_status status = fe_arch_map(bottom, pages, CORE_STACK_PAGES * FE_PAGE_SIZE, FE_PROTECTION_READ | FE_PROTECTION_WRITE);
+    fe_status status =
+        fe_arch_map(bottom, pages, CORE_STACK_PAGES * FE_PAGE_SIZE, FE_PROTECTION_READ | FE_PROTECTION_WRITE);
     if (status != FE_OK) {
         fe_page_free_run(pages, CORE_STACK_PAGES);
         return status;
@@ -125,7 +126,8 @@ static bool start_next(unsigned index, struct fe_core *core, void *stack_top) {
         fe_status status = fe_machine.core_start(index, entry);
         if (status == FE_OK)
             return wait_for(core);
-        fe_error("core %u (id 0x%x) cannot be started: %s; left out", index, core->hardware_id, fe_status_string(status));
+        fe_error("core %u (id 0x%x) cannot be started: %s; left out", index, core->hardware_id,
+                 fe_status_string(status));
         leave_out(index);
     }
     return false;

@@ -28,8 +28,8 @@ static size_t walk(const uint8_t *data, size_t bytes, struct fe_file *files, siz
         count++;
     }
     if (status != FE_ENOENT && complain)
-        fe_log_complain("initrd: at byte %zu of %zu: %s; the %zu files before it can be used", archive.offset, bytes, why,
-                        count);
+        fe_log_complain("initrd: at byte %zu of %zu: %s; files before it that can be used: %zu", archive.offset, bytes,
+                        why, count);
     return count;
 }
 
@@ -40,7 +40,8 @@ static const uint8_t *map(const struct fe_memory_range *initrd) {
     uintptr_t address = FE_FILES_BASE + base % GIB;
     fe_status status = fe_arch_map(address, base, end - base, FE_PROTECTION_READ);
     if (status != FE_OK) {
-        fe_log_complain("initrd: cannot be mapped read-only (%s): a wild write can change its files", fe_status_string(status));
+        fe_log_complain("initrd: cannot be mapped read-only (%s): a wild write can change its files",
+                        fe_status_string(status));
         return fe_direct(initrd->base);
     }
     return (const uint8_t *)(address + (initrd->base - base));

@@ -62,8 +62,8 @@ static FE_LENIENT void put_padded(struct output *out, const struct conversion *h
 }
 
 /* `negative` and `value` are the number's sign and magnitude; `base` is 8, 10 or 16. */
-static FE_LENIENT void put_number(struct output *out, const struct conversion *how, uint64_t value, bool negative, unsigned base,
-                       bool is_signed, bool upper) {
+static FE_LENIENT void put_number(struct output *out, const struct conversion *how, uint64_t value, bool negative,
+                                  unsigned base, bool is_signed, bool upper) {
     const char *digit = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char digits[24]; /* 22 octal digits hold 64 bits */
     size_t count = 0;
@@ -116,23 +116,14 @@ static FE_LENIENT size_t parse_count(const char **text) {
 static FE_LENIENT const char *parse_length(const char *at, enum length *length) {
     *length = LENGTH_INT;
     switch (*at) {
-    case 'h':
-        *length = at[1] == 'h' ? LENGTH_CHAR : LENGTH_SHORT;
-        return at + (at[1] == 'h' ? 2 : 1);
+    case 'h': *length = at[1] == 'h' ? LENGTH_CHAR : LENGTH_SHORT; return at + (at[1] == 'h' ? 2 : 1);
     case 'l':
         *length = LENGTH_LONG; /* long and long long are one size on every port */
         return at + (at[1] == 'l' ? 2 : 1);
-    case 'z':
-        *length = LENGTH_SIZE;
-        return at + 1;
-    case 'j':
-        *length = LENGTH_MAX;
-        return at + 1;
-    case 't':
-        *length = LENGTH_POINTER;
-        return at + 1;
-    default:
-        return at;
+    case 'z': *length = LENGTH_SIZE; return at + 1;
+    case 'j': *length = LENGTH_MAX; return at + 1;
+    case 't': *length = LENGTH_POINTER; return at + 1;
+    default: return at;
     }
 }
 
@@ -153,11 +144,26 @@ FE_LENIENT int fe_format_v(char *buffer, size_t size, const char *format, va_lis
         struct conversion how = {0};
         for (bool more = true; more;) {
             switch (*at) {
-            case '-': how.left = true; at++; break;
-            case '0': how.zero = true; at++; break;
-            case '+': how.plus = true; at++; break;
-            case ' ': how.space = true; at++; break;
-            case '#': how.alternate = true; at++; break;
+            case '-':
+                how.left = true;
+                at++;
+                break;
+            case '0':
+                how.zero = true;
+                at++;
+                break;
+            case '+':
+                how.plus = true;
+                at++;
+                break;
+            case ' ':
+                how.space = true;
+                at++;
+                break;
+            case '#':
+                how.alternate = true;
+                at++;
+                break;
             default: more = false;
             }
         }
@@ -231,14 +237,11 @@ FE_LENIENT int fe_format_v(char *buffer, size_t size, const char *format, va_lis
             put_padded(&out, &how, text, bytes);
             break;
         }
-        case '%':
-            put(&out, '%');
-            break;
+        case '%': put(&out, '%'); break;
         case '\0': /* the format ends inside a conversion: show what there is of it */
             put_bytes(&out, start, (size_t)(at - start));
             continue;
-        default:
-            put_bytes(&out, start, (size_t)(at + 1 - start));
+        default: put_bytes(&out, start, (size_t)(at + 1 - start));
         }
         at++;
     }

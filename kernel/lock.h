@@ -19,7 +19,8 @@ struct fe_lock {
     const char *name;
 };
 
-#define FE_LOCK(name_) {.holder = 0, .name = (name_)}
+#define FE_LOCK(name_)                                                                                                 \
+    { .holder = 0, .name = (name_) }
 
 static inline bool fe_lock_try(struct fe_lock *lock) {
     unsigned nobody = 0;

@@ -87,8 +87,8 @@ static void put(enum fe_log_level level, const char *module, const char *text, u
     if (RING_BYTES - (head - tail) < sizeof(struct record) + bytes) {
         atomic_fetch_add_explicit(&ring->dropped, 1, memory_order_relaxed); /* a count: orders nothing */
     } else {
-        struct record record = {.counter = fe_arch_counter(), .module = module, .bytes = (uint16_t)bytes,
-                                .level = (uint8_t)level};
+        struct record record = {
+            .counter = fe_arch_counter(), .module = module, .bytes = (uint16_t)bytes, .level = (uint8_t)level};
         head = copy_in(ring, copy_in(ring, head, &record, sizeof(record)), text, bytes);
         atomic_store_explicit(&ring->head, head, memory_order_release); /* pairs with the acquire in oldest() */
         if (level == FE_LOG_ERROR)
@@ -204,7 +204,7 @@ static struct fe_log_ring *oldest(struct record *record) {
         if (ring == NULL)
             break;
         uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* only the lock's holder writes it */
-        if (tail == atomic_load_explicit(&ring->head, memory_order_acquire)) /* pairs with the release in put() */
+        if (tail == atomic_load_explicit(&ring->head, memory_order_acquire))     /* pairs with the release in put() */
             continue;
         struct record candidate;
         copy_out(ring, tail, &candidate, sizeof(candidate));
@@ -300,7 +300,8 @@ uint64_t fe_log_position(void) {
 static void attach(struct fe_core *core, struct fe_log_ring *ring) {
     ring->core = core->index;
     core->log = ring;
-    atomic_store_explicit(&fe_kernel_state.log_rings[core->index], ring, memory_order_release); /* pairs with oldest() */
+    atomic_store_explicit(&fe_kernel_state.log_rings[core->index], ring,
+                          memory_order_release); /* pairs with oldest() */
 }
 
 void fe_log_init_boot_core(struct fe_core *core) {

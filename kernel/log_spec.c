@@ -111,8 +111,8 @@ uint32_t fe_log_spec_level(const struct fe_log_spec *spec, const char *module) {
         size_t bytes = 0;
         while (prefix[bytes] != '\0' && prefix[bytes] == module[bytes])
             bytes++;
-        bool whole = prefix[bytes] == '\0' &&
-                     (module[bytes] == '\0' || (module[bytes] == ':' && module[bytes + 1] == ':'));
+        bool whole =
+            prefix[bytes] == '\0' && (module[bytes] == '\0' || (module[bytes] == ':' && module[bytes + 1] == ':'));
         if (whole && bytes > longest) {
             longest = bytes;
             level = spec->entries[i].level;

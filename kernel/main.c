@@ -77,8 +77,8 @@ static void count_leak(const struct fe_heap_leak *leak, void *argument) {
     char site[128] = "";
     if (leak->site != NULL)
         fe_backtrace_name((uintptr_t)leak->site, true, site, sizeof(site));
-    fe_log_boot("leak: %p, %zu bytes, core %u%s%s", leak->block, leak->bytes, leak->core, leak->site ? ", allocated at " : "",
-                site);
+    fe_log_boot("leak: %p, %zu bytes, core %u%s%s", leak->block, leak->bytes, leak->core,
+                leak->site ? ", allocated at " : "", site);
 }
 
 enum leaks_mode { LEAKS_OFF, LEAKS_REPORT, LEAKS_FAIL };

@@ -66,22 +66,24 @@ static void enter(const char *message) {
 static void print_where(void) {
     char text[128];
     struct fe_core *core = fe_arch_core();
-    fe_format(text, sizeof(text), "panic: core %u, %s context%s, running %s", core->index, fe_context_name(fe_context()),
-              core->interrupt_depth > 0 ? " (in a handler)" : "", fe_task_name());
+    fe_format(text, sizeof(text), "panic: core %u, %s context%s, running %s", core->index,
+              fe_context_name(fe_context()), core->interrupt_depth > 0 ? " (in a handler)" : "", fe_task_name());
     print_line(text);
 }
 
 static void report_fault(const struct fe_fault *fault) {
     char text[192], place[128];
     fe_backtrace_name(fault->pc, false, place, sizeof(place));
-    fe_format(text, sizeof(text), "panic: %s%s at %s, code 0x%llx", fault->name, fault->nested ? " inside a handler" : "",
-              place, (unsigned long long)fault->code);
+    fe_format(text, sizeof(text), "panic: %s%s at %s, code 0x%llx", fault->name,
+              fault->nested ? " inside a handler" : "", place, (unsigned long long)fault->code);
     enter(text);
     print_line(text);
     if (fault->kind == FE_FAULT_MEMORY || fault->kind == FE_FAULT_STACK_OVERFLOW) {
         fe_format(text, sizeof(text), "panic: %s of address 0x%lx, which is %s",
-                  fault->execute ? "execution" : fault->write ? "write" : "read", (unsigned long)fault->address,
-                  fault->present ? "protected" : "not mapped");
+                  fault->execute ? "execution"
+                  : fault->write ? "write"
+                                 : "read",
+                  (unsigned long)fault->address, fault->present ? "protected" : "not mapped");
         print_line(text);
     }
     print_where();

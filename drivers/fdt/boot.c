@@ -105,13 +105,14 @@ static void read_chosen(const void *blob, struct fe_boot_info *info, fe_complain
     if (chosen < 0)
         return;
     uint64_t start, end;
-    if (read_address(blob, chosen, "linux,initrd-start", &start) && read_address(blob, chosen, "linux,initrd-end", &end)) {
+    if (read_address(blob, chosen, "linux,initrd-start", &start) &&
+        read_address(blob, chosen, "linux,initrd-end", &end)) {
         if (end > start && in_ram(info, start, end - start)) {
             info->initrd = (struct fe_memory_range){start, end - start};
             reserve(info, start, end - start, complain);
         } else if (end != start) {
-            complain("device tree: the initrd [%#llx, %#llx) does not lie in memory; left out", (unsigned long long)start,
-                     (unsigned long long)end);
+            complain("device tree: the initrd [%#llx, %#llx) does not lie in memory; left out",
+                     (unsigned long long)start, (unsigned long long)end);
         }
     }
     const char *arguments = fe_fdt_text(blob, chosen, "bootargs");

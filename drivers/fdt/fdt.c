@@ -56,7 +56,8 @@ int fe_fdt_find(const void *blob, int after, const char *compatible) {
 }
 
 /* Translates an address on the bus below `bus` to one on the bus above it, by its `ranges`. */
-static bool translate_up(const void *blob, const struct fe_fdt_node *bus, const struct fe_fdt_node *parent, uint64_t *address) {
+static bool translate_up(const void *blob, const struct fe_fdt_node *bus, const struct fe_fdt_node *parent,
+                         uint64_t *address) {
     int length;
     const fdt32_t *ranges = fdt_getprop(blob, bus->offset, "ranges", &length);
     if (!ranges)

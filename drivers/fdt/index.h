@@ -12,11 +12,11 @@
 enum { FE_FDT_DISABLED = 1, FE_FDT_MEMORY = 2 };
 
 struct fe_fdt_node {
-    int32_t offset; /* libfdt's name for the node; ascending */
+    int32_t offset;  /* libfdt's name for the node; ascending */
     uint16_t parent; /* an index; the root is its own */
     uint8_t flags;
     uint8_t address_cells : 4, size_cells : 4; /* of its children's addresses: 0 to 4 */
-    uint32_t compatible; /* where in the tree its text is */
+    uint32_t compatible;                       /* where in the tree its text is */
     uint32_t compatible_bytes;
 };
 

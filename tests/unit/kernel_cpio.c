@@ -20,9 +20,9 @@ static void align(void) {
 }
 
 static void add(const char *name, unsigned mode, const char *data) {
-    archive_bytes += (size_t)sprintf((char *)archive + archive_bytes, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x",
-                                     1u, mode, 0u, 0u, 1u, 0u, (unsigned)strlen(data), 0u, 0u, 0u, 0u,
-                                     (unsigned)strlen(name) + 1, 0u);
+    archive_bytes += (size_t)sprintf((char *)archive + archive_bytes,
+                                     "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1u, mode, 0u, 0u, 1u,
+                                     0u, (unsigned)strlen(data), 0u, 0u, 0u, 0u, (unsigned)strlen(name) + 1, 0u);
     strcpy((char *)archive + archive_bytes, name);
     archive_bytes += strlen(name) + 1;
     align();
