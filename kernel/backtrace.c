@@ -3,7 +3,8 @@
  * address; the first frame of a context has a frame pointer of 0.
  *
  * The walk trusts nothing: it reads through fe_arch_probe, takes only return addresses in the image's text, and is
- * bounded; a function that calls itself is shown once, with a count. Frame pointers need not grow, since a chain may lead from an exception stack to a task's.
+ * bounded; a function that calls itself is shown once, with a count. Frame pointers need not grow, since a chain may
+ * lead from an exception stack to a task's.
  */
 #include "backtrace.h"
 
@@ -51,7 +52,8 @@ static void print_repeats(unsigned repeats, void (*line)(const char *text)) {
 void fe_backtrace(uintptr_t pc, uintptr_t frame_pointer, void (*line)(const char *text)) {
     uint64_t next, back, last = 0;
     unsigned index = 0, repeats = 0;
-    /* Where `pc` is what the innermost frame returns to, the frame tells it better: as a call, not the code behind it. */
+    /* Where `pc` is what the innermost frame returns to, the frame tells it better: as a call, not the code behind it.
+     */
     if (pc != 0 && !(read_frame(frame_pointer, &next, &back) && back == pc))
         print_frame(index++, pc, false, line);
     for (unsigned walked = 0; walked < FRAMES_WALKED_MAX && read_frame(frame_pointer, &next, &back); walked++) {

@@ -1,9 +1,9 @@
 /*
- * Boot: the kernel put together, level by level. The table below is the whole order; each level says what is available once
- * it has run. Logging works throughout: lines wait in the boot core's ring until there is a console.
+ * Boot: the kernel put together, level by level. The table below is the whole order; each level says what is available
+ * once it has run. Logging works throughout: lines wait in the boot core's ring until there is a console.
  *
- * A level that fails names itself and why, and the machine is turned off with status 103. What a level can do without, it
- * warns of and goes on.
+ * A level that fails names itself and why, and the machine is turned off with status 103. What a level can do without,
+ * it warns of and goes on.
  */
 #define FE_LOG_MODULE "boot"
 #include "console.h"
@@ -179,7 +179,8 @@ static const struct level {
 static struct { uint64_t ticks, instructions; } spent[FE_ARRAY_LENGTH(levels)];
 
 FE_NORETURN static void refuse(const struct level *level, fe_status status) {
-    /* Too little memory, say, fails before there is a console. Whatever the drivers can do as things are may bring one. */
+    /* Too little memory, say, fails before there is a console. Whatever the drivers can do as things are may bring one.
+     */
     if (fe_machine.console_put == NULL &&
         fe_machine_discover(&fe_kernel_state.entry, &fe_kernel_state.boot, &fe_machine, fe_log_complain) != FE_OK)
         fe_log_complain("the machine's devices could not all be found");

@@ -1,9 +1,10 @@
 /*
  * The console's output: polled, whole calls at a time, under one lock.
  *
- * The lock is held by a program's print for as long as the serial line takes; interrupts stay enabled meanwhile, since no
- * handler takes it. Log lines are printed by whoever holds the lock, before it lets go: a core that logs and finds it taken
- * leaves its line in the ring. That no line is left behind needs both sides to look after they act (fe_console_drain).
+ * The lock is held by a program's print for as long as the serial line takes; interrupts stay enabled meanwhile, since
+ * no handler takes it. Log lines are printed by whoever holds the lock, before it lets go: a core that logs and finds
+ * it taken leaves its line in the ring. That no line is left behind needs both sides to look after they act
+ * (fe_console_drain).
  *
  * A log line never lands inside a program's line: on a terminal the unfinished line is ended first; in a pipe, where
  * a script reads the output, the log waits for the line's end, unless it is an error or the ring runs full.

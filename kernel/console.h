@@ -6,8 +6,8 @@
 
 #include <ferrite/io.h>
 
-/* Prints waiting log lines if nobody else is at the console; whoever is does it before leaving. Any context: in interrupt
- * and fault handlers it does nothing. */
+/* Prints waiting log lines if nobody else is at the console; whoever is does it before leaving. Any context: in
+ * interrupt and fault handlers it does nothing. */
 void fe_console_drain(void);
 
 /* With the console's lock held, or alone: writes, keeping count of the column. */

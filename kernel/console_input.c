@@ -3,15 +3,16 @@
  * makes the reading task ready. Nothing polls.
  *
  * The ring has one producer (the interrupt handler, on the core that the line is routed to) and one consumer (the task
- * that has made itself the reader). Before the ring is full the handler holds the device back, and the reader lets it go
- * on when half is free; the rest waits in the device or with the sender. (Where a device can't be held back, bytes that find
- * the ring full are counted, and told as an error.)
+ * that has made itself the reader). Before the ring is full the handler holds the device back, and the reader lets it
+ * go on when half is free; the rest waits in the device or with the sender. (Where a device can't be held back, bytes
+ * that find the ring full are counted, and told as an error.)
  *
- * In a pipe (console=pipe) the end-of-transmission character, 0x04, is the end of input, and stays so: a serial line has
- * no other way to say it. It ends the input when it is reached, not when it arrives. On a terminal every byte passes.
+ * In a pipe (console=pipe) the end-of-transmission character, 0x04, is the end of input, and stays so: a serial line
+ * has no other way to say it. It ends the input when it is reached, not when it arrives. On a terminal every byte
+ * passes.
  *
- * The reader: fe_kernel_state.reader, under reader_lock. The event unparks it with the lock held, so that the task cannot
- * have gone in between.
+ * The reader: fe_kernel_state.reader, under reader_lock. The event unparks it with the lock held, so that the task
+ * cannot have gone in between.
  *
  *     none --1 fe_console_read--> reading --2 bytes, end or deadline--> none
  */
@@ -107,8 +108,8 @@ static size_t take(uint8_t *data, size_t bytes) {
             data[got++] = byte;
     }
     atomic_store_explicit(&input.tail, tail, memory_order_release); /* pairs with received() */
-    /* Acquire: pairs with received(), which is done with the device by then. A `held` that comes later is seen next time:
-     * the event that follows it wakes the reader. */
+    /* Acquire: pairs with received(), which is done with the device by then. A `held` that comes later is seen next
+     * time: the event that follows it wakes the reader. */
     if (head - tail <= RING_BYTES / 2 && atomic_load_explicit(&input.held, memory_order_relaxed) &&
         atomic_exchange_explicit(&input.held, false, memory_order_acquire))
         fe_machine.console_hold(false);

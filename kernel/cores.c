@@ -1,13 +1,13 @@
 /*
- * Starts the other cores, one after another: each gets a scheduler, a heap, a log ring and a stack with a guard page below,
- * comes up, sets itself up, and waits until all are there, so that the number of schedulers is known before the first
- * one runs.
+ * Starts the other cores, one after another: each gets a scheduler, a heap, a log ring and a stack with a guard page
+ * below, comes up, sets itself up, and waits until all are there, so that the number of schedulers is known before the
+ * first one runs.
  *
  *     starting --1 the core sets itself up--> ready --2 fe_cores_release--> running
  *              --3 the time limit passes----> abandoned: a core that still comes halts
  *
- * A core that the machine refuses to start is left out, and the next one takes its index: indices have no holes. After a
- * core that was started and did not come, no further one is: it may come at any time, through the same trampoline.
+ * A core that the machine refuses to start is left out, and the next one takes its index: indices have no holes. After
+ * a core that was started and did not come, no further one is: it may come at any time, through the same trampoline.
  */
 #define FE_LOG_MODULE "boot"
 #include "cores.h"

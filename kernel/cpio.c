@@ -1,9 +1,9 @@
 /*
  * Reads cpio archives (newc, and newc with checksums, which are not verified).
  *
- * A member is a header of 110 ASCII bytes (a magic and 13 fields of 8 hexadecimal digits), its name with a terminating 0,
- * padding to 4, its data, padding to 4; a member called TRAILER!!! ends the archive. The archive comes from outside the
- * machine: every size is checked against what is left before it is used, by subtraction, so that nothing can wrap.
+ * A member is a header of 110 ASCII bytes (a magic and 13 fields of 8 hexadecimal digits), its name with a terminating
+ * 0, padding to 4, its data, padding to 4; a member called TRAILER!!! ends the archive. The archive comes from outside
+ * the machine: every size is checked against what is left before it is used, by subtraction, so that nothing can wrap.
  */
 #include "cpio.h"
 

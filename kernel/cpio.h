@@ -23,8 +23,8 @@ struct fe_cpio_member {
 bool fe_cpio_is_archive(const uint8_t *data, size_t bytes);
 
 /*
- * Reads the next member. FE_OK; FE_ENOENT at the archive's end; FE_EPARSE where it is malformed or cut short, and then *why
- * is a constant sentence and archive->offset is where: what came before it is sound, what follows cannot be read.
+ * Reads the next member. FE_OK; FE_ENOENT at the archive's end; FE_EPARSE where it is malformed or cut short, and then
+ * *why is a constant sentence and archive->offset is where: what came before it is sound, what follows cannot be read.
  */
 FE_MUST_CHECK fe_status fe_cpio_next(struct fe_cpio *archive, struct fe_cpio_member *member, const char **why);
 

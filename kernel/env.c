@@ -1,8 +1,8 @@
 /*
  * The running machine's settings: which names there are, and typed access with ranges.
  *
- * The table is filled once at boot and never changes, so reading it needs no lock. Whoever reads a number states its range;
- * a bad value is warned of at its first reading.
+ * The table is filled once at boot and never changes, so reading it needs no lock. Whoever reads a number states its
+ * range; a bad value is warned of at its first reading.
  */
 #include "env.h"
 

@@ -18,8 +18,8 @@ static bool equal(const char *a, const char *b) {
     return *a == *b;
 }
 
-/* Unquotes the word at *at, ends it with '\0', and moves *at behind it. NULL: there is none. *quoted says whether it began
- * with a quote, so that a quoted -- is an ordinary word. */
+/* Unquotes the word at *at, ends it with '\0', and moves *at behind it. NULL: there is none. *quoted says whether it
+ * began with a quote, so that a quoted -- is an ordinary word. */
 static char *next_word(char **at, bool *quoted, fe_env_complain complain) {
     char *in = *at;
     while (is_blank(*in))

@@ -28,9 +28,10 @@ struct fe_env_table {
 typedef void (*fe_env_complain)(const char *format, ...) FE_PRINTF(1, 2);
 
 /*
- * Parses `line`. Words are separated by blanks; double quotes, anywhere in a word, hold blanks together, and within them
- * \" and \\ stand for themselves. What is malformed (a word without `=`, an empty name, an unclosed quote, too many words,
- * too long a line) is complained of by its text; the rest holds.
+ * Parses `line`. Words are separated by blanks; double quotes, anywhere in a word, hold blanks together, and within
+ * them
+ * \" and \\ stand for themselves. What is malformed (a word without `=`, an empty name, an unclosed quote, too many
+ * words, too long a line) is complained of by its text; the rest holds.
  */
 void fe_env_parse(struct fe_env_table *table, const char *line, fe_env_complain complain);
 

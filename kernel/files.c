@@ -1,7 +1,7 @@
 /*
  * The files that came with the image: the members of the initial RAM disk, where the boot loader put them. Nothing is
- * copied: the disk is mapped once more, read-only, and programs are given addresses there. The list of names and places is
- * made once at boot and never changes.
+ * copied: the disk is mapped once more, read-only, and programs are given addresses there. The list of names and places
+ * is made once at boot and never changes.
  */
 #include "files.h"
 

@@ -4,8 +4,8 @@
 
 #include <ferrite/io.h>
 
-/* Reads the initial RAM disk, if there is one. What is malformed is warned of, and what came before it can be used; only a
- * lack of memory for the list is an error. */
+/* Reads the initial RAM disk, if there is one. What is malformed is warned of, and what came before it can be used;
+ * only a lack of memory for the list is an error. */
 FE_MUST_CHECK fe_status fe_files_init(void);
 
 #endif

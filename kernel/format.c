@@ -2,8 +2,8 @@
  * fe_format: snprintf without a C library, and without floating point.
  *
  * Pure: it reads only its arguments and writes only the buffer, so it runs in every context (interrupt handlers and
- * panics included) and on the host under tests/unit. Its cost is proportional to what fits the buffer, not to the widths
- * asked for: padding that falls outside is counted, not written.
+ * panics included) and on the host under tests/unit. Its cost is proportional to what fits the buffer, not to the
+ * widths asked for: padding that falls outside is counted, not written.
  *
  * A conversion that it does not know is printed as it stands in the format and takes no argument, so that the mistake
  * shows in the output. The compiler's format check catches it first wherever the format is a literal.

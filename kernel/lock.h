@@ -4,8 +4,8 @@
  * Held for a bounded time; never across a switch of tasks. No interrupt handler takes one unless all its holders mask
  * interrupts. The holder is recorded, so that taking a lock twice on one core is a panic that names it and not a hang.
  *
- * Rejected: ticket and queue locks. None of these locks is taken on a path that matters for speed, and the console needs
- * a try.
+ * Rejected: ticket and queue locks. None of these locks is taken on a path that matters for speed, and the console
+ * needs a try.
  */
 #ifndef FERRITE_KERNEL_LOCK_H
 #define FERRITE_KERNEL_LOCK_H

@@ -1,19 +1,19 @@
 /*
  * The log: a ring of lines per core, drained to the console.
  *
- * A line is formatted on the caller's stack, then copied into its core's ring with interrupts masked, so the ring has one
- * producer: that core. It has one consumer at a time: whoever holds the console's lock. So a line costs no shared write
- * but the copy, and never waits; when the ring is full the line is dropped and counted, and the count is printed where
- * the lines are missing.
+ * A line is formatted on the caller's stack, then copied into its core's ring with interrupts masked, so the ring has
+ * one producer: that core. It has one consumer at a time: whoever holds the console's lock. So a line costs no shared
+ * write but the copy, and never waits; when the ring is full the line is dropped and counted, and the count is printed
+ * where the lines are missing.
  *
- * Whoever has logged tries to drain at once (kernel/console.c); interrupt handlers only post an event, which drains from
- * scheduler context. Lines carry the counter's value, and draining takes the oldest of all rings first, so what reaches
- * the console is whole and in order of time.
+ * Whoever has logged tries to drain at once (kernel/console.c); interrupt handlers only post an event, which drains
+ * from scheduler context. Lines carry the counter's value, and draining takes the oldest of all rings first, so what
+ * reaches the console is whole and in order of time.
  *
  * The ring exists before the first line of C runs and needs nothing, so early boot logs as everything else does.
  *
- * Rejected: one ring for all cores (a shared line written by every log call, and lost boot lines when a core dies holding
- * it); formatting when draining (arguments may be gone by then).
+ * Rejected: one ring for all cores (a shared line written by every log call, and lost boot lines when a core dies
+ * holding it); formatting when draining (arguments may be gone by then).
  */
 #include "log.h"
 
@@ -71,7 +71,8 @@ static uint64_t copy_out(const struct fe_log_ring *ring, uint64_t position, void
     return position + bytes;
 }
 
-/* Producing ----------------------------------------------------------------------------------------------------------- */
+/* Producing -----------------------------------------------------------------------------------------------------------
+ */
 
 static void put(enum fe_log_level level, const char *module, const char *text, uint32_t bytes) {
     uintptr_t interrupts = fe_arch_interrupts_disable();
@@ -130,7 +131,8 @@ void fe_log_complain(const char *format, ...) {
     va_end(arguments);
 }
 
-/* Levels -------------------------------------------------------------------------------------------------------------- */
+/* Levels --------------------------------------------------------------------------------------------------------------
+ */
 
 /* The generation and the level that go together under the current specification. */
 static uint32_t look_up(const char *module, uint32_t *generation) {
@@ -193,7 +195,8 @@ fe_status fe_log_set(const char *specification) {
     return status;
 }
 
-/* Draining: all of it with the console's lock held ------------------------------------------------------------------- */
+/* Draining: all of it with the console's lock held -------------------------------------------------------------------
+ */
 
 /* The ring whose next line is the oldest, its header in *record; NULL when all are empty. */
 static struct fe_log_ring *oldest(struct record *record) {
@@ -231,8 +234,8 @@ static void print_prefix(const struct fe_log_ring *ring, const struct record *re
     fe_console_put_locked(prefix, (size_t)bytes);
 }
 
-/* The text; further lines in it begin with "# " too, and control characters (which may come from anywhere, a command line
- * for one) do not reach the terminal. */
+/* The text; further lines in it begin with "# " too, and control characters (which may come from anywhere, a command
+ * line for one) do not reach the terminal. */
 static void print_text(char *text, size_t bytes) {
     size_t start = 0;
     for (size_t i = 0; i < bytes; i++) {
@@ -295,7 +298,8 @@ uint64_t fe_log_position(void) {
     return position;
 }
 
-/* Set-up -------------------------------------------------------------------------------------------------------------- */
+/* Set-up --------------------------------------------------------------------------------------------------------------
+ */
 
 static void attach(struct fe_core *core, struct fe_log_ring *ring) {
     ring->core = core->index;

@@ -1,8 +1,8 @@
 /*
  * Parses log specifications: module=level pairs and a bare default level, separated by commas.
  *
- * Pure: no allocation (a specification has a fixed number of entries), no per-core state, so a specification can be parsed
- * on a stack and put in place whole. Where a module or the default is given twice, the last one holds.
+ * Pure: no allocation (a specification has a fixed number of entries), no per-core state, so a specification can be
+ * parsed on a stack and put in place whole. Where a module or the default is given twice, the last one holds.
  */
 #include "log_spec.h"
 

@@ -24,8 +24,8 @@ struct fe_log_spec {
 /* Is told of a malformed part, `part` of `bytes` bytes, and why it is skipped. */
 typedef void (*fe_log_spec_complain)(const char *part, size_t bytes, const char *why);
 
-/* Parses `text` into *spec; malformed parts are told to `complain` (may be NULL) and skipped. FE_OK, or FE_EPARSE if there
- * were any. */
+/* Parses `text` into *spec; malformed parts are told to `complain` (may be NULL) and skipped. FE_OK, or FE_EPARSE if
+ * there were any. */
 fe_status fe_log_spec_parse(struct fe_log_spec *spec, const char *text, fe_log_spec_complain complain);
 
 /* The level of `module`: that of the longest entry that is `module` or a prefix of it that ends before a `::`. */

@@ -4,11 +4,11 @@
  *     running --1 main returns---> waiting for the other tasks --2 the last one ends--> finished
  *             --3 main fails-----> finished (status 101; what else runs is cut off)
  *
- * Finishing: the leak report if `leaks=` asks, the logs, "ferrite: exit N", power off. Exit statuses are 0 to 100 for the
- * program; a greater one is refused with a message and becomes 101, as main's failure does.
+ * Finishing: the leak report if `leaks=` asks, the logs, "ferrite: exit N", power off. Exit statuses are 0 to 100 for
+ * the program; a greater one is refused with a message and becomes 101, as main's failure does.
  *
- * leaks=off (the default) says nothing; leaks=report tells how many blocks of the exchange heap that the program allocated are
- * still live; leaks=fail does so too, and turns status 0 into 101 if there are any.
+ * leaks=off (the default) says nothing; leaks=report tells how many blocks of the exchange heap that the program
+ * allocated are still live; leaks=fail does so too, and turns status 0 into 101 if there are any.
  */
 #define FE_LOG_MODULE "main"
 #include "main.h"
@@ -46,7 +46,8 @@ static intptr_t run_main(void *unused) {
     return status;
 }
 
-/* Leaks --------------------------------------------------------------------------------------------------------------- */
+/* Leaks ---------------------------------------------------------------------------------------------------------------
+ */
 
 enum { KERNEL_BLOCKS_MAX = 2 * FE_CORES_MAX, LEAKS_SHOWN = 10 };
 
@@ -105,10 +106,12 @@ static bool report_leaks(void) {
     return fe_kernel_state.leaks == LEAKS_FAIL && leaks.blocks > 0;
 }
 
-/* The end ------------------------------------------------------------------------------------------------------------- */
+/* The end -------------------------------------------------------------------------------------------------------------
+ */
 
 FE_NORETURN static void finish(void) {
-    /* Of two cores that come here (main fails just as the last task ends) one goes on. Relaxed: it guards nothing else. */
+    /* Of two cores that come here (main fails just as the last task ends) one goes on. Relaxed: it guards nothing else.
+     */
     if (atomic_exchange_explicit(&fe_kernel_state.finishing, true, memory_order_relaxed))
         fe_arch_halt();
     int status = atomic_load_explicit(&fe_kernel_state.exit_status, memory_order_relaxed);

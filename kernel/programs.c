@@ -1,7 +1,7 @@
 /*
  * The programs that the image holds besides its main one: FE_PROGRAM puts a pointer to each into a section of its own,
- * whose ends the linker script names. They come in link order and are offered in the order of their names, which costs a
- * scan per look-up and needs neither memory nor a moment at boot to sort them.
+ * whose ends the linker script names. They come in link order and are offered in the order of their names, which costs
+ * a scan per look-up and needs neither memory nor a moment at boot to sort them.
  */
 #include <ferrite/program.h>
 

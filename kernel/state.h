@@ -32,16 +32,16 @@ struct fe_kernel_state {
     /* Written by the boot core when the last secondary core is up (release), before the main task is made. */
     _Atomic unsigned cores;
 
-    /* The log specification: written by fe_log_set, read by whoever finds its site's generation old. Interrupts are masked
-     * while the lock is held, since handlers log too. fe_log_generation changes under it. */
+    /* The log specification: written by fe_log_set, read by whoever finds its site's generation old. Interrupts are
+     * masked while the lock is held, since handlers log too. fe_log_generation changes under it. */
     struct fe_lock log_spec_lock;
     struct fe_log_spec log_spec;
 
     /* The console's output and the draining ends of all log rings. Handlers never take it. */
     struct fe_lock console_lock;
     unsigned console_column; /* under it: bytes since the last line end, 0 at a line's start */
-    /* Set by whoever logs an error; cleared under console_lock when an error is printed. Relaxed: a hint that lets the line
-     * break into a program's unfinished one. */
+    /* Set by whoever logs an error; cleared under console_lock when an error is printed. Relaxed: a hint that lets the
+     * line break into a program's unfinished one. */
     _Atomic bool log_urgent;
 
     /* The console's reader. */
@@ -51,8 +51,8 @@ struct fe_kernel_state {
     /* Written once, by the first core to panic (compare-and-swap): its index plus one. */
     _Atomic unsigned panicking;
 
-    /* The main task's outcome: written by the main task (or its failure's report), read when the machine shuts down; the
-     * scheduler's termination count orders the two. */
+    /* The main task's outcome: written by the main task (or its failure's report), read when the machine shuts down;
+     * the scheduler's termination count orders the two. */
     _Atomic uint64_t main_task; /* its id */
     _Atomic int exit_status;
     /* Whoever sets it shuts the machine down (exchange); the others go on until they are stopped. */

@@ -1,13 +1,14 @@
 /*
- * The image's functions by address, for backtraces. The table is made by tools/symbols from the first link of an image and
- * joins its second.
+ * The image's functions by address, for backtraces. The table is made by tools/symbols from the first link of an image
+ * and joins its second.
  */
 #ifndef FERRITE_KERNEL_SYMBOLS_H
 #define FERRITE_KERNEL_SYMBOLS_H
 
 #include <ferrite/base.h>
 
-/* A function begins `offset` bytes into the image; its name begins `name` bytes into the names. Laid out by tools/symbols. */
+/* A function begins `offset` bytes into the image; its name begins `name` bytes into the names. Laid out by
+ * tools/symbols. */
 struct fe_symbol {
     uint32_t offset;
     uint32_t name;

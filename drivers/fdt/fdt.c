@@ -1,7 +1,7 @@
 /*
- * Reading a device tree that has been checked. libfdt keeps every access inside the tree; what is checked here is what it
- * leaves to its callers: lengths of properties, cell counts, and translations through buses. Nodes are found by the index
- * (index.h), their properties by libfdt.
+ * Reading a device tree that has been checked. libfdt keeps every access inside the tree; what is checked here is what
+ * it leaves to its callers: lengths of properties, cell counts, and translations through buses. Nodes are found by the
+ * index (index.h), their properties by libfdt.
  */
 #include "fdt.h"
 #include "index.h"

@@ -1,6 +1,6 @@
 /*
- * The device tree, through libfdt: what drivers need of it, with every length checked. No access to hardware, so that host
- * tests and fuzzers can feed it any bytes.
+ * The device tree, through libfdt: what drivers need of it, with every length checked. No access to hardware, so that
+ * host tests and fuzzers can feed it any bytes.
  */
 #ifndef FERRITE_DRIVERS_FDT_H
 #define FERRITE_DRIVERS_FDT_H
@@ -12,8 +12,8 @@ typedef void (*fe_complain)(const char *format, ...);
 /* The most that a device tree may take (the arm64 boot protocol's bound). */
 #define FE_FDT_MAX ((size_t)2 << 20)
 
-/* Checks the whole tree at `blob`, of which `available` bytes may be read. False: it complained, and nothing in it can be
- * used. *bytes: its size. */
+/* Checks the whole tree at `blob`, of which `available` bytes may be read. False: it complained, and nothing in it can
+ * be used. *bytes: its size. */
 bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain complain);
 
 /* Fills memory, reservations, initrd and command line from a checked tree. FE_EINVAL if it names no memory. */
@@ -34,7 +34,8 @@ const char *fe_fdt_text(const void *blob, int node, const char *name);
 /* The node that /chosen's stdout-path names; -1: none. */
 int fe_fdt_stdout(const void *blob);
 
-/* The hardware ids of the cores that are not out of order; returns how many there are, which may be more than `capacity`. */
+/* The hardware ids of the cores that are not out of order; returns how many there are, which may be more than
+ * `capacity`. */
 unsigned fe_fdt_cores(const void *blob, uint32_t *ids, unsigned capacity);
 
 /* Adds [base, base + bytes) to a list of ranges; false if it is full. */

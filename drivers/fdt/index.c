@@ -1,6 +1,6 @@
 /*
- * The index of the tree's nodes: one walk over the structure block, which has been checked whole (fdt_check_full), so that
- * tags follow each other to the end and every name and value lies inside.
+ * The index of the tree's nodes: one walk over the structure block, which has been checked whole (fdt_check_full), so
+ * that tags follow each other to the end and every name and value lies inside.
  */
 #include "index.h"
 

@@ -1,6 +1,7 @@
 /*
- * An index of the tree's nodes, made in one pass once the tree has been checked. libfdt keeps none: each of its searches,
- * and each question for a node's parent, walks the tree from its start, which took 2.6 million instructions of a boot.
+ * An index of the tree's nodes, made in one pass once the tree has been checked. libfdt keeps none: each of its
+ * searches, and each question for a node's parent, walks the tree from its start, which took 2.6 million instructions
+ * of a boot.
  */
 #ifndef FERRITE_DRIVERS_FDT_INDEX_H
 #define FERRITE_DRIVERS_FDT_INDEX_H
