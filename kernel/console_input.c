@@ -26,7 +26,7 @@
 #include <ferrite/time.h>
 #include <sched/scheduler.h>
 
-#define RING_BYTES 4096u /* a power of two */
+#define RING_BYTES 2048u /* a power of two */
 #define ROOM 64u         /* the most that comes at once */
 #define END_OF_TRANSMISSION 0x04
 

@@ -8,8 +8,8 @@
 #include <ferrite/base.h>
 
 #define FE_ENV_TEXT_MAX 2048
-#define FE_ENV_SETTINGS_MAX 64
-#define FE_ENV_ARGUMENTS_MAX 128
+#define FE_ENV_SETTINGS_MAX 32
+#define FE_ENV_ARGUMENTS_MAX 64
 
 struct fe_env_setting {
     const char *name;

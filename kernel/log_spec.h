@@ -7,7 +7,7 @@
 #include <ferrite/log.h>
 
 #define FE_LOG_OFF 0
-#define FE_LOG_SPEC_ENTRIES_MAX 16
+#define FE_LOG_SPEC_ENTRIES_MAX 8
 #define FE_LOG_MODULE_MAX 32
 
 struct fe_log_spec {
