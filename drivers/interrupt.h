@@ -4,8 +4,8 @@
 
 #include <arch/machine.h>
 
-#define FE_INTERRUPT_LINES 1024   /* global numbers: GICs have up to 1020, a PC's IOAPICs a few dozen */
-#define FE_INTERRUPT_HANDLERS 64  /* of them in use at once */
+#define FE_INTERRUPT_LINES 1024  /* global numbers: GICs have up to 1020, a PC's IOAPICs a few dozen */
+#define FE_INTERRUPT_HANDLERS 64 /* of them in use at once */
 
 /* Runs the handler of `line`; false if it has none, and then the controller's driver had better mask it. Interrupt
  * handlers only; about ten instructions. */

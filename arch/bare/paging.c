@@ -291,8 +291,8 @@ void *fe_arch_map_device(uint64_t physical, size_t bytes) {
         return NULL;
     if (slack)
         address = ((address + large - 1) & ~(large - 1)) + (first & (large - 1));
-    if (map_in(current_root(), address, first, length,
-               FE_PROTECTION_READ | FE_PROTECTION_WRITE | FE_PROTECTION_DEVICE) != FE_OK)
+    if (map_in(current_root(), address, first, length, FE_PROTECTION_READ | FE_PROTECTION_WRITE | FE_PROTECTION_DEVICE) !=
+        FE_OK)
         return NULL;
     return (void *)(uintptr_t)(address + offset);
 }

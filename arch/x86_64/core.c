@@ -181,7 +181,8 @@ static void descriptors_load(struct descriptors *d, const uint64_t tops[FE_X86_I
     d->gdt[0] = 0;
     d->gdt[1] = UINT64_C(0x00af9b000000ffff); /* code: 64-bit, accessed */
     d->gdt[2] = UINT64_C(0x00cf93000000ffff); /* data: accessed */
-    d->gdt[3] = (sizeof(struct task_state) - 1) | (base & 0xffffff) << 16 | UINT64_C(0x89) << 40 | (base >> 24 & 0xff) << 56;
+    d->gdt[3] =
+        (sizeof(struct task_state) - 1) | (base & 0xffffff) << 16 | UINT64_C(0x89) << 40 | (base >> 24 & 0xff) << 56;
     d->gdt[4] = base >> 32;
 
     const struct table_register gdt = {sizeof(d->gdt) - 1, (uint64_t)(uintptr_t)d->gdt};

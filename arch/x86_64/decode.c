@@ -74,14 +74,29 @@ static bool writes(uint8_t opcode, uint8_t modrm) {
     if (opcode < 0x40)
         return (opcode & 7) < 2 && (opcode & 0x38) != 0x38; /* add, or, ... but not cmp */
     switch (opcode) {
-    case 0x80: case 0x81: case 0x83:
+    case 0x80:
+    case 0x81:
+    case 0x83:
         return (modrm >> 3 & 7) != 7;
-    case 0x86: case 0x87: case 0x88: case 0x89: case 0x8f: case 0xc6: case 0xc7:
-    case 0xc0: case 0xc1: case 0xd0: case 0xd1: case 0xd2: case 0xd3:
+    case 0x86:
+    case 0x87:
+    case 0x88:
+    case 0x89:
+    case 0x8f:
+    case 0xc6:
+    case 0xc7:
+    case 0xc0:
+    case 0xc1:
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3:
         return true;
-    case 0xf6: case 0xf7:
+    case 0xf6:
+    case 0xf7:
         return (modrm >> 3 & 7) == 2 || (modrm >> 3 & 7) == 3;
-    case 0xfe: case 0xff:
+    case 0xfe:
+    case 0xff:
         return (modrm >> 3 & 7) < 2;
     default:
         return false;
@@ -91,20 +106,20 @@ static bool writes(uint8_t opcode, uint8_t modrm) {
 static bool has_modrm(uint8_t opcode) {
     if (opcode < 0x40)
         return (opcode & 7) < 4;
-    return opcode == 0x63 || opcode == 0x69 || opcode == 0x6b || (opcode >= 0x80 && opcode <= 0x8f) ||
-           opcode == 0xc0 || opcode == 0xc1 || opcode == 0xc6 || opcode == 0xc7 || (opcode >= 0xd0 && opcode <= 0xd3) ||
+    return opcode == 0x63 || opcode == 0x69 || opcode == 0x6b || (opcode >= 0x80 && opcode <= 0x8f) || opcode == 0xc0 ||
+           opcode == 0xc1 || opcode == 0xc6 || opcode == 0xc7 || (opcode >= 0xd0 && opcode <= 0xd3) ||
            (opcode >= 0xd8 && opcode <= 0xdf) || opcode == 0xf6 || opcode == 0xf7 || opcode >= 0xfe;
 }
 
 /* The two-byte opcodes with a memory operand that compilers emit: SSE, cmov, setcc, movzx, movsx, locked ones. */
 static bool has_modrm_0f(uint8_t opcode, bool *write) {
     *write = opcode == 0x11 || opcode == 0x13 || opcode == 0x17 || opcode == 0x29 || opcode == 0x2b || opcode == 0x7e ||
-             opcode == 0x7f || opcode == 0xd6 || opcode == 0xe7 || (opcode >= 0x90 && opcode <= 0x9f) || opcode == 0xab ||
-             opcode == 0xb0 || opcode == 0xb1 || opcode == 0xb3 || opcode == 0xc0 || opcode == 0xc1 || opcode == 0xc3 ||
-             opcode == 0xc7;
+             opcode == 0x7f || opcode == 0xd6 || opcode == 0xe7 || (opcode >= 0x90 && opcode <= 0x9f) ||
+             opcode == 0xab || opcode == 0xb0 || opcode == 0xb1 || opcode == 0xb3 || opcode == 0xc0 || opcode == 0xc1 ||
+             opcode == 0xc3 || opcode == 0xc7;
     return (opcode >= 0x10 && opcode <= 0x17) || (opcode >= 0x28 && opcode <= 0x2f) ||
-           (opcode >= 0x40 && opcode <= 0x7f && opcode != 0x77) || (opcode >= 0x90 && opcode <= 0x9f) || opcode == 0xa3 ||
-           opcode == 0xab || opcode == 0xaf || (opcode >= 0xb0 && opcode <= 0xc7) || opcode >= 0xd0;
+           (opcode >= 0x40 && opcode <= 0x7f && opcode != 0x77) || (opcode >= 0x90 && opcode <= 0x9f) ||
+           opcode == 0xa3 || opcode == 0xab || opcode == 0xaf || (opcode >= 0xb0 && opcode <= 0xc7) || opcode >= 0xd0;
 }
 
 static bool wild(uint64_t address, uintptr_t *answer) {

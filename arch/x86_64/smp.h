@@ -7,7 +7,7 @@
 #define FE_X86_TRAMPOLINE_STACK 0xf10
 #define FE_X86_TRAMPOLINE_ENTRY 0xf18
 #define FE_X86_TRAMPOLINE_ARGUMENT 0xf20
-#define FE_X86_TRAMPOLINE_HIGH 0xf28       /* fe_x86_core_begin */
-#define FE_X86_TRAMPOLINE_REACHED 0xf30    /* 4 bytes: the core sets it to 1, first of all, still in real mode */
+#define FE_X86_TRAMPOLINE_HIGH 0xf28    /* fe_x86_core_begin */
+#define FE_X86_TRAMPOLINE_REACHED 0xf30 /* 4 bytes: the core sets it to 1, first of all, still in real mode */
 
 #endif

@@ -105,8 +105,7 @@ static void read_chosen(const void *blob, struct fe_boot_info *info, fe_complain
     if (chosen < 0)
         return;
     uint64_t start, end;
-    if (read_address(blob, chosen, "linux,initrd-start", &start) &&
-        read_address(blob, chosen, "linux,initrd-end", &end)) {
+    if (read_address(blob, chosen, "linux,initrd-start", &start) && read_address(blob, chosen, "linux,initrd-end", &end)) {
         if (end > start && in_ram(info, start, end - start)) {
             info->initrd = (struct fe_memory_range){start, end - start};
             reserve(info, start, end - start, complain);

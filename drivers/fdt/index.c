@@ -22,8 +22,7 @@ static bool is(const char *value, uint32_t bytes, const char *text) {
     return bytes == length && __builtin_memcmp(value, text, length) == 0;
 }
 
-static void note_property(const void *blob, struct fe_fdt_node *node, const char *name, const char *value,
-                          uint32_t bytes) {
+static void note_property(const void *blob, struct fe_fdt_node *node, const char *name, const char *value, uint32_t bytes) {
     switch (name[0]) {
     case '#':
         if (bytes != 4 || word(value) > CELLS_MAX)
@@ -47,7 +46,8 @@ static void note_property(const void *blob, struct fe_fdt_node *node, const char
         if (__builtin_strcmp(name, "status") == 0 && !is(value, bytes, "okay") && !is(value, bytes, "ok"))
             node->flags |= FE_FDT_DISABLED;
         return;
-    default: return;
+    default:
+        return;
     }
 }
 
@@ -56,8 +56,8 @@ static struct fe_fdt_node *add(uint32_t offset, unsigned parent) {
     if (fe_fdt_index.count == FE_FDT_NODES_MAX)
         return NULL;
     struct fe_fdt_node *node = &fe_fdt_index.nodes[fe_fdt_index.count++];
-    *node = (struct fe_fdt_node){
-        .offset = (int32_t)offset, .parent = (uint16_t)parent, .address_cells = 2, .size_cells = 1};
+    *node =
+        (struct fe_fdt_node){.offset = (int32_t)offset, .parent = (uint16_t)parent, .address_cells = 2, .size_cells = 1};
     return node;
 }
 
@@ -99,8 +99,11 @@ bool fe_fdt_index_make(const void *blob, fe_complain complain) {
             depth -= depth > 0;
             at += 4;
             break;
-        case FDT_NOP: at += 4; break;
-        default: at = end;
+        case FDT_NOP:
+            at += 4;
+            break;
+        default:
+            at = end;
         }
     }
     if (left_out)

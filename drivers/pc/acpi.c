@@ -85,13 +85,14 @@ static bool table_at(const struct fe_acpi_source *source, uint64_t physical, con
     }
     uint32_t bytes = get32(header + 4);
     if (bytes < HEADER_BYTES || bytes > TABLE_BYTES_MOST) {
-        source->complain("ACPI: table %s at 0x%llx says that it has %u bytes, which is absurd; left out", name, HEX(physical),
-                         bytes);
+        source->complain("ACPI: table %s at 0x%llx says that it has %u bytes, which is absurd; left out", name,
+                         HEX(physical), bytes);
         return false;
     }
     const uint8_t *data = source->map(source->context, physical, bytes);
     if (!data) {
-        source->complain("ACPI: table %s at 0x%llx cannot be read to its end (%u bytes); left out", name, HEX(physical), bytes);
+        source->complain("ACPI: table %s at 0x%llx cannot be read to its end (%u bytes); left out", name, HEX(physical),
+                         bytes);
         return false;
     }
     if (!sums_to_zero(data, bytes)) {
@@ -149,8 +150,8 @@ static void read_madt(const struct fe_acpi_source *source, const struct table *t
         uint32_t left = table->bytes - at;
         unsigned type = entry[0], length = left >= 2 ? entry[1] : 0;
         if (length < 2 || length > left) {
-            source->complain("ACPI: MADT entry of type %u at offset %u has %u bytes where %u are left; the rest is left out", type,
-                             at, length, left);
+            source->complain("ACPI: MADT entry of type %u at offset %u has %u bytes where %u are left; the rest is left out",
+                             type, at, length, left);
             return;
         }
         at += length;
@@ -262,8 +263,8 @@ void fe_acpi_none(struct fe_acpi *acpi) {
 }
 
 /* The root table: XSDT where version 2 has one, else RSDT. */
-static bool root_table(const struct fe_acpi_source *source, const uint8_t *pointer, uint64_t physical, struct table *root,
-                       uint32_t *entry_bytes) {
+static bool root_table(const struct fe_acpi_source *source, const uint8_t *pointer, uint64_t physical,
+                       struct table *root, uint32_t *entry_bytes) {
     if (pointer[15] >= 2) {
         const uint8_t *whole = source->map(source->context, physical, 36);
         uint32_t bytes = whole ? get32(whole + 20) : 0;
@@ -274,7 +275,8 @@ static bool root_table(const struct fe_acpi_source *source, const uint8_t *point
             if (get64(whole + 24) != 0 && table_at(source, get64(whole + 24), "XSDT", root))
                 return true;
         } else {
-            source->complain("ACPI: RSDP at 0x%llx has a wrong length (%u) or checksum; trying the RSDT", HEX(physical), bytes);
+            source->complain("ACPI: RSDP at 0x%llx has a wrong length (%u) or checksum; trying the RSDT", HEX(physical),
+                             bytes);
         }
     }
     *entry_bytes = 4;

@@ -27,7 +27,9 @@ static bool constant(struct reader *r, uint8_t *value) {
         return false;
     size_t more = 0;
     switch (opcode) {
-    case 0x00: case 0x01: case 0xff:
+    case 0x00:
+    case 0x01:
+    case 0xff:
         *value = opcode;
         return true;
     case 0x0a:

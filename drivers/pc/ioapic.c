@@ -93,7 +93,8 @@ void fe_ioapic_init(const struct fe_acpi *acpi, fe_complain complain) {
         }
         uint32_t version = read_register(io, VERSION);
         io->lines = (version >> 16 & 0xff) + 1;
-        if (version == UINT32_MAX || io->first_line > FE_INTERRUPT_LINES || io->lines > FE_INTERRUPT_LINES - io->first_line) {
+        if (version == UINT32_MAX || io->first_line > FE_INTERRUPT_LINES ||
+            io->lines > FE_INTERRUPT_LINES - io->first_line) {
             complain("IOAPIC at 0x%llx with lines from %u (version register 0x%x) is not to be believed; left out",
                      (unsigned long long)acpi->ioapics[i].address, io->first_line, version);
             continue;

@@ -35,7 +35,8 @@ static const void *map_early(void *context, uint64_t physical, size_t bytes) {
 
 static void reserve(struct fe_boot_info *info, uint64_t base, uint64_t bytes, fe_complain complain) {
     const uint64_t mask = FE_PAGE_SIZE - 1;
-    if (!fe_ranges_add((struct fe_ranges){info->reserved, &info->reserved_count}, base & ~mask, (base + bytes + mask) & ~mask))
+    if (!fe_ranges_add((struct fe_ranges){info->reserved, &info->reserved_count}, base & ~mask,
+                       (base + bytes + mask) & ~mask))
         complain("more than %u reserved ranges", FE_BOOT_RANGES_MAX);
 }
 
@@ -64,8 +65,8 @@ fe_status fe_machine_read_boot(const struct fe_boot_entry *entry, struct fe_boot
     if (info->initrd.bytes) {
         if (fe_ranges_touch((struct fe_ranges){info->reserved, &info->reserved_count}, info->initrd.base,
                             info->initrd.base + info->initrd.bytes)) {
-            complain("initrd (0x%llx, 0x%llx bytes) overlaps the image: no initrd", (unsigned long long)info->initrd.base,
-                     (unsigned long long)info->initrd.bytes);
+            complain("initrd (0x%llx, 0x%llx bytes) overlaps the image: no initrd",
+                     (unsigned long long)info->initrd.base, (unsigned long long)info->initrd.bytes);
             info->initrd.bytes = 0;
         } else {
             reserve(info, info->initrd.base, info->initrd.bytes, complain);
@@ -189,8 +190,8 @@ static void name_machine(const struct fe_acpi *acpi, char *name, size_t bytes) {
               hypervisor[0] ? ")" : "");
 }
 
-fe_status fe_machine_discover(const struct fe_boot_entry *entry, const struct fe_boot_info *info, struct fe_machine *machine,
-                              fe_complain complain) {
+fe_status fe_machine_discover(const struct fe_boot_entry *entry, const struct fe_boot_info *info,
+                              struct fe_machine *machine, fe_complain complain) {
     static struct fe_acpi acpi;
     (void)entry;
     (void)info;

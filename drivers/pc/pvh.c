@@ -39,7 +39,8 @@ static uint64_t get64(const uint8_t *at) {
 #define HEX(value) ((unsigned long long)(value))
 
 /* The memory map: RAM, rounded inwards to pages, less whatever else is said to be at the same addresses. */
-static fe_status read_map(const struct fe_pvh_source *source, uint64_t address, uint32_t entries, struct fe_boot_info *info) {
+static fe_status read_map(const struct fe_pvh_source *source, uint64_t address, uint32_t entries,
+                          struct fe_boot_info *info) {
     struct fe_ranges ram = {info->ram, &info->ram_count};
     if (entries > MAP_ENTRIES_MOST) {
         source->complain("memory map: %u entries at 0x%llx is absurd; reading the first %u", entries, HEX(address),
@@ -60,7 +61,8 @@ static fe_status read_map(const struct fe_pvh_source *source, uint64_t address, 
             if (is_ram != (pass == 0) || bytes == 0)
                 continue;
             if (base + bytes < base) {
-                source->complain("memory map: entry %u (0x%llx, 0x%llx bytes) wraps around; skipped", i, HEX(base), HEX(bytes));
+                source->complain("memory map: entry %u (0x%llx, 0x%llx bytes) wraps around; skipped", i, HEX(base),
+                                 HEX(bytes));
                 continue;
             }
             uint64_t end = base + bytes;
@@ -76,7 +78,8 @@ static fe_status read_map(const struct fe_pvh_source *source, uint64_t address, 
                 if (base < end)
                     all &= fe_ranges_add(ram, base, end);
             } else {
-                all &= fe_ranges_remove(ram, base & ~mask, end > UINT64_MAX - mask ? UINT64_MAX & ~mask : (end + mask) & ~mask);
+                all &= fe_ranges_remove(ram, base & ~mask,
+                                        end > UINT64_MAX - mask ? UINT64_MAX & ~mask : (end + mask) & ~mask);
             }
         }
     }

@@ -130,13 +130,13 @@ static void make(void) {
     put(MADT + 40, 1, 4);
     at = ENTRY(at, "\x00\x08\x00\x00\x01\x00\x00\x00");
     at = ENTRY(at, "\x00\x08\x01\x01\x01\x00\x00\x00");
-    at = ENTRY(at, "\x00\x08\x02\x02\x02\x00\x00\x00");                     /* online capable only */
+    at = ENTRY(at, "\x00\x08\x02\x02\x02\x00\x00\x00");                                 /* online capable only */
     at = ENTRY(at, "\x09\x10\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00"); /* id 1 once more */
     at = ENTRY(at, "\x09\x10\x00\x00\x00\x01\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00"); /* id 256 */
     at = ENTRY(at, "\x01\x0c\x00\x00\x00\x00\xc0\xfe\x00\x00\x00\x00");
-    at = ENTRY(at, "\x02\x0a\x00\x00\x02\x00\x00\x00\x00\x00");             /* 0 is at 2 */
-    at = ENTRY(at, "\x02\x0a\x00\x09\x09\x00\x00\x00\x0d\x00");             /* 9 is level, high */
-    at = ENTRY(at, "\x7f\x06\x00\x00\x00\x00");                             /* of a later version */
+    at = ENTRY(at, "\x02\x0a\x00\x00\x02\x00\x00\x00\x00\x00"); /* 0 is at 2 */
+    at = ENTRY(at, "\x02\x0a\x00\x09\x09\x00\x00\x00\x0d\x00"); /* 9 is level, high */
+    at = ENTRY(at, "\x7f\x06\x00\x00\x00\x00");                 /* of a later version */
     header(MADT, "APIC", (uint32_t)(at - MADT));
     static const char s5[] = "\x10\x05_SB_\x08_S4_\x12\x04\x01\x0a\x07\x08_S5_\x12\x06\x04\x0a\x05\x01\x00\x00";
     header(DSDT, "DSDT", 36 + sizeof(s5) - 1);
