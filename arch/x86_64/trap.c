@@ -19,7 +19,7 @@
 
 struct fe_arch_hooks fe_arch_hooks;
 _Static_assert(offsetof(struct fe_arch_hooks, interrupt) == 0, "trap_entry.S calls the first");
-_Static_assert(sizeof(struct fe_trap_frame) == 22 * 8, "trap_entry.S pushes 22 words");
+_Static_assert(sizeof(struct fe_trap_frame) == (size_t)22 * 8, "trap_entry.S pushes 22 words");
 
 volatile bool fe_x86_stopping;
 
