@@ -13,10 +13,10 @@
  * seen head beyond it; then the claim fails, since head never returns to a value, and the copy is thrown away. So
  * indices have 64 bits: 32 come round in about a minute, and a stopped virtual CPU sleeps longer than that.
  *
- * An item may be pushed before its owner is done with it: a task that yields is, to spare a call on the other side of
- * the switch. It is named in `unfinished` until then, and thieves wait. They look after they have read the tail, so
- * that an item below it is either named there or finished; and before they claim, so that what they move to a ring of
- * their own can be stolen on.
+ * An item may be appended before its owner is done with it: a task that yields is, to spare a call on the other side of
+ * the switch. It is named in `unfinished` until then, and is always the newest; thieves leave it. They look after they have
+ * read the tail, so that the item just below it is either named there, or finished and seen to be; and the items before
+ * it were finished before it was appended.
  *
  * Rejected: Chase and Lev's deque (the owner takes the newest first, which starves the oldest, and half of it can't be
  * stolen in one step); tokio's second head for steals in progress (slots become plain, but a stopped thief then keeps
@@ -64,13 +64,30 @@ static inline bool fe_ring_push(struct fe_ring *ring, void *item) {
     return true;
 }
 
-/* As fe_ring_push, of an item that nobody may use before fe_ring_finish. Owner only. */
-static inline bool fe_ring_push_unfinished(struct fe_ring *ring, void *item) {
-    fe_store_relaxed(&ring->unfinished, item); /* released by the store of tail: who sees the item sees this */
-    return fe_ring_push(ring, item);
+/*
+ * Takes the oldest item and appends `item`, which nobody may use before fe_ring_finish; NULL, and nothing is appended, if
+ * there is none. What fe_ring_pop and fe_ring_push do together: after the one there is room for the other. Owner only.
+ */
+static inline void *fe_ring_rotate(struct fe_ring *ring, void *item) {
+    uint64_t tail = fe_load_relaxed(&ring->tail); /* our own */
+    uint64_t head = fe_load_relaxed(&ring->head); /* as in fe_ring_pop */
+    while (head != tail) {
+        void *oldest = fe_speculative_read(&ring->slots[head % FE_RING_CAPACITY]);
+        /* Pairs with the claim in fe_ring_steal: what the slot held that we write below has been read. */
+        if (fe_cas_acquire(&ring->head, &head, head + 1)) {
+            fe_speculative_confirm(&ring->slots[head % FE_RING_CAPACITY]);
+            fe_store_relaxed(&ring->unfinished, item); /* released by the store of tail: who sees the item sees this */
+            fe_speculative_write(&ring->slots[tail % FE_RING_CAPACITY], item);
+            fe_store_release(&ring->tail, tail + 1); /* as in fe_ring_push */
+            if (oldest == NULL)
+                __builtin_unreachable(); /* NULL is never pushed */
+            return oldest;
+        }
+    }
+    return NULL;
 }
 
-/* The item pushed unfinished, if any, may be used. Owner only. */
+/* The item appended by fe_ring_rotate, if any, may be used. Owner only. */
 static inline void fe_ring_finish(struct fe_ring *ring) {
     fe_store_release(&ring->unfinished, NULL); /* pairs with the load in fe_ring_steal */
 }
@@ -114,13 +131,9 @@ static inline unsigned fe_ring_steal(struct fe_ring *victim, struct fe_ring *own
             head = fe_load_relaxed(&victim->head);
             continue;
         }
-        /* Pairs with fe_ring_finish. Whatever is named, not only what we take: of a name that came after the one that
-         * we would look for, only its own finish tells that the earlier one is finished, too. */
-        if (fe_load_acquire(&victim->unfinished) != NULL) {
-            fe_relax();
-            head = fe_load_relaxed(&victim->head);
-            continue;
-        }
+        /* Pairs with fe_ring_finish: what the owner did to the newest item. */
+        if (fe_load_acquire(&victim->unfinished) != NULL && --queued == 0)
+            return 0;
         uint64_t count = queued - queued / 2;
         if (count > room + 1)
             count = room + 1;

@@ -16,7 +16,7 @@
  * The rule that makes migration safe: nobody may resume a task before the switch has saved it whole. A task that blocks or
  * ends is therefore published (parked, given to its joiner) by its `after` function, which runs on the next context. A
  * task that yields is put into the ring before the switch, which saves the call, and marked there as unfinished until it is
- * saved, so that thieves wait (ring.h).
+ * saved, so that thieves leave it (ring.h).
  *
  * Rejected: a global run queue (a lock on every switch); a saved flag in each task (a store on every switch, and every
  * waker would have to wait on it); stealing through messages (an idle core would wait for a busy one); a count of tasks
@@ -157,20 +157,24 @@ static void after_yield(struct fe_tcb *task) {
     queue_last(fe_scheduler_self(), task);
 }
 
+static __attribute__((noinline)) void yield_slowly(struct fe_scheduler *self) {
+    self->ticks_left++; /* fe_scheduler_leave counts it */
+    fe_scheduler_leave(self, self->current, after_yield);
+}
+
 void fe_task_yield(void) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_scheduler *self = fe_scheduler_self();
-    struct fe_tcb *task = self->current;
-    if (FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left == 1) || FE_UNLIKELY(self->lifo != NULL)) {
-        fe_scheduler_leave(self, task, after_yield);
+    /* Counts even if there is nobody else: a task that is alone must let the inbox be looked at, too. */
+    if (FE_UNLIKELY(--self->ticks_left == 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->lifo != NULL)) {
+        yield_slowly(self);
         return;
     }
-    /* The head of the ring goes, this task goes to its tail: there is room, and as much to steal as before. */
-    self->ticks_left--; /* counts even if there is nobody: a task that is alone must let the inbox be looked at, too */
-    struct fe_tcb *next = fe_ring_pop(&self->ring);
+    /* As much to steal as before, so nobody need be woken. */
+    struct fe_tcb *task = self->current;
+    struct fe_tcb *next = fe_ring_rotate(&self->ring, task);
     if (!next)
         return;
-    fe_ring_push_unfinished(&self->ring, task);
     self->current = next;
     fe_scheduler_arrive(fe_arch_switch(&task->context, &next->context, NULL));
 }

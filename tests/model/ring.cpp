@@ -127,45 +127,82 @@ struct chain_of_thieves : rl::test_suite<chain_of_thieves, 3> {
     }
 };
 
-/* The owner pushes items before it is done with them, as a task that yields is. Two thieves, one behind the other. */
-struct pushed_unfinished : rl::test_suite<pushed_unfinished, 3> {
-    enum { COUNT = 4 };
+/* Items take turns on the owner, each saved only after the other has been taken up, as tasks that yield do. A thief that
+ * gets one finds it saved, and so does one that steals it from the first. */
+struct taking_turns : rl::test_suite<taking_turns, 3> {
+    enum { COUNT = 3, TURNS = 4 };
     fe_ring ring[3];
-    items<COUNT> all;
+    items<COUNT> saved;
 
     void before() {
         for (int i = 0; i < 3; i++)
             fe_ring_init(&ring[i]);
-        all.make(0);
-        (void)fe_ring_push(&ring[0], all.address(0));
+        for (int i = 0; i < COUNT; i++)
+            saved.make(i);
+        for (int i = 1; i < COUNT; i++)
+            (void)fe_ring_push(&ring[0], saved.address(i));
     }
     void thread(unsigned index) {
         if (index > 0) {
             steal_and_run(&ring[index - 1], &ring[index]);
             return;
         }
-        for (int i = 1; i < COUNT; i++) {
-            (void)fe_ring_push_unfinished(&ring[0], all.address(i));
-            all.make(i);
+        void *current = saved.address(0);
+        for (int turn = 0; turn < TURNS; turn++) {
+            void *next = fe_ring_rotate(&ring[0], current);
+            if (next == NULL)
+                break;
+            saved.run(current); /* the switch */
             fe_ring_finish(&ring[0]);
+            current = next;
         }
-        while (void *item = fe_ring_pop(&ring[0]))
-            all.run(item);
     }
-    void after() {
+    void after() {}
+};
+
+/* The same in a full ring, where the slot that is written is the one just taken, or stolen. */
+struct taking_turns_when_full : rl::test_suite<taking_turns_when_full, 3> {
+    enum { COUNT = FE_RING_CAPACITY + 1, TURNS = 6 };
+    fe_ring ring, own[2];
+    items<COUNT> saved;
+
+    void before() {
+        fe_ring_init(&ring);
+        fe_ring_init(&own[0]);
+        fe_ring_init(&own[1]);
         for (int i = 0; i < COUNT; i++)
-            RL_ASSERT(fe_plain_get(all.runs[i]) == 1);
+            saved.make(i);
+        for (int i = 1; i < COUNT; i++)
+            (void)fe_ring_push(&ring, saved.address(i));
     }
+    void thread(unsigned index) {
+        if (index > 0) {
+            steal_and_run(&ring, &own[index - 1]);
+            return;
+        }
+        void *current = saved.address(0);
+        for (int turn = 0; turn < TURNS; turn++) {
+            void *next = fe_ring_rotate(&ring, current);
+            if (next == NULL)
+                break;
+            saved.run(current);
+            fe_ring_finish(&ring);
+            current = next;
+        }
+    }
+    void after() {}
 };
 
 static const fe_model_case cases[] = {
     {"ring: owner and thief take each item once",
      &rl::simulate<both_take>, FE_MODEL_BOUND(2), FE_MODEL_FULL},
+    {"ring: an item that takes turns is found saved",
+     &rl::simulate<taking_turns>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"ring: items take turns in a full ring under two thieves",
+     &rl::simulate<taking_turns_when_full>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
     {"ring: slots come round under two thieves",
      &rl::simulate<owner_and_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
     {"ring: what was stolen is stolen again",
      &rl::simulate<chain_of_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"ring: what is pushed unfinished is used when it is finished",
-     &rl::simulate<pushed_unfinished>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)
