@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define TIME_LIMIT "600" /* seconds for a whole run: a hang detector */
+#define TIME_LIMIT_LONG "3600"
 
 const struct machine machines[] = {
     {"x86_64-smp1", "x86_64", "release", "1", "", ""},
@@ -37,7 +38,9 @@ int guest_boot(const struct machine *machine, const char *arguments, const char 
         char image[256], command[LINE_MAX_BYTES];
         const char *more = getenv("CMDLINE");
         snprintf(image, sizeof(image), "build/%s-%s/tests", machine->arch, machine->build);
-        snprintf(command, sizeof(command), "%s%s-- %s", more != NULL ? more : "",
+        const char *at_length = getenv("LONG");
+        bool is_long = at_length != NULL && at_length[0] != '\0';
+        snprintf(command, sizeof(command), "%s%s%s-- %s", is_long ? "long=1 " : "", more != NULL ? more : "",
                  more != NULL && more[0] != '\0' ? " " : "", arguments);
         setenv("ARCH", machine->arch, 1);
         setenv("SMP", machine->cores, 1);
@@ -47,7 +50,7 @@ int guest_boot(const struct machine *machine, const char *arguments, const char 
         setenv("MACHINE", "", 1);
         setenv("INITRD", "tests/guest/data/one tests/guest/data/two", 1);
         if (getenv("TIMEOUT") == NULL || strcmp(getenv("TIMEOUT"), "0") == 0)
-            setenv("TIMEOUT", TIME_LIMIT, 1);
+            setenv("TIMEOUT", is_long ? TIME_LIMIT_LONG : TIME_LIMIT, 1);
         if (freopen("/dev/null", "r", stdin) == NULL || freopen(path, "w", stdout) == NULL)
             _exit(126);
         dup2(STDOUT_FILENO, STDERR_FILENO);
