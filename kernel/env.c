@@ -24,16 +24,11 @@ static const struct known known[] = {
     {"seed", NULL, "of the schedulers' random choices"},
     {"log", NULL, "which modules log at which level"},
     {"leaks", NULL, "off, report or fail: blocks still live at the end"},
-    {"poison", NULL, "freed blocks are overwritten, and checked when they are used again"},
-    {"quarantine", NULL, "freed blocks that are held back before they are used again"},
-    {"slice", NULL, "microseconds after which a task is preempted"},
     {"console", NULL, "terminal or pipe"},
     {"loop", NULL, "which event loop the schedulers run"},
     {"debug_exit", NULL, "port through which the exit status reaches the host"},
     {"app", NULL, "the program that the shell runs first"},
     {"test", NULL, "which tests run"},
-    {"suite", NULL, "which test suites run"},
-    {"bench", NULL, "which benchmarks run"},
     {"long", NULL, "tests run at their full size"},
 };
 
