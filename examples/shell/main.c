@@ -1,6 +1,7 @@
 /*
  * The shell: commands from the serial console, one a line. A person gets a prompt, line editing and history; a script gets
- * the output of its commands and nothing else. docs/tutorial.md has a tour.
+ * the output of its commands and nothing else. `app=NAME` on the kernel command line runs that program first.
+ * docs/tutorial.md has a tour.
  *
  * It waits for input as any task does: the serial interrupt posts to its core's event loop, which makes the reader ready.
  */
@@ -29,13 +30,22 @@ static void act(struct shell *shell, struct line_editor *editor, enum line_event
         line_begin(editor);
 }
 
+static void run_first(struct shell *shell) {
+    const char *app = fe_env("app");
+    char line[LINE_BYTES];
+    if (app != NULL && fe_format(line, sizeof line, "run %s", app) < (int)sizeof line)
+        shell_execute(shell, line);
+}
+
 int fe_main(int argc, char **argv) {
-    (void)argc, (void)argv;
     struct shell shell = {0};
+    if (argc > 1)
+        fe_print("shell: takes no words, and ignores '%.40s'; app=NAME runs a program first\n", argv[1]);
     struct line_editor *editor = fe_heap_alloc(sizeof *editor); /* too large for a stack */
     line_init(editor, fe_console_is_terminal(), "ferrite> ", write_console, NULL);
     if (fe_console_is_terminal())
         fe_print("Ferrite on %u cores. help lists the commands.\n", fe_core_count());
+    run_first(&shell);
     line_begin(editor);
     while (!shell.leaving) {
         uint8_t buffer[64];
