@@ -86,8 +86,7 @@ struct fe_scheduler {
 struct fe_sched_state {
     /* Immutable once the schedulers run. */
     unsigned cores;
-    struct fe_scheduler
-        *schedulers[FE_CORES_MAX]; /* written by the boot core before the core starts; NULL: not there */
+    struct fe_scheduler *schedulers[FE_CORES_MAX]; /* written by the boot core before the core starts; NULL: not there */
     const struct fe_loop_ops *loop;
     size_t default_stack;
     size_t max_stack;
@@ -178,6 +177,26 @@ static inline __attribute__((always_inline)) FE_NORETURN void fe_scheduler_end_f
 static inline __attribute__((always_inline)) void fe_scheduler_leave(struct fe_scheduler *self, struct fe_tcb *task,
                                                                      void (*after)(struct fe_tcb *task)) {
     fe_scheduler_leave_for(self, task, after, fe_scheduler_take(self));
+}
+
+/* What fe_scheduler_ready does in the common case: a running task makes another ready, with nothing at the front yet. */
+static inline __attribute__((always_inline)) void fe_scheduler_ready_front(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    if (FE_LIKELY(self->lifo == NULL) && FE_LIKELY(self->current != NULL) && FE_LIKELY(tcb->home == FE_ANY_CORE) &&
+        FE_LIKELY(self->core.interrupt_depth == 0)) {
+        tcb->core = self->core.index;
+        self->lifo = tcb;
+    } else {
+        fe_scheduler_ready(tcb);
+    }
+}
+
+/* task.c: what a parked task leaves to be done once it is saved. */
+void fe_task_parked(struct fe_tcb *task);
+
+/* fe_park, of the running task `task`. */
+static inline __attribute__((always_inline)) void fe_scheduler_park(struct fe_scheduler *self, struct fe_tcb *task) {
+    fe_scheduler_leave(self, task, fe_task_parked);
+    fe_parking_reset(&task->parking);
 }
 
 /* stack.c */

@@ -1,5 +1,5 @@
 /*
- * A pipe's memory, and what pipe.c (ends), transfer.c (send and receive) and select.c share.
+ * A pipe's memory, and what pipe.c (ends), transfer.c (send and receive), pipe_wait.c and select.c share.
  *
  * One heap block: three cache lines by who writes them, then the queue, whose kind follows from the capacity:
  *   cell   at most one value (pipe_cell.h)
@@ -87,9 +87,9 @@ static inline struct fe_pipe_list *fe_pipe_list(struct fe_pipe *pipe) {
     return (struct fe_pipe_list *)(void *)(((uintptr_t)pipe->queue + FE_CACHE_LINE - 1) & ~(uintptr_t)(FE_CACHE_LINE - 1));
 }
 
-static inline unsigned char *fe_pipe_slot(struct fe_pipe *pipe, uint32_t position) {
-    return pipe->queue + ((size_t)(pipe->mask + 1) * sizeof(fe_atomic_u32)) +
-           (size_t)(position & pipe->mask) * pipe->value_bytes;
+/* `bytes` is pipe->value_bytes. */
+static inline unsigned char *fe_pipe_slot(struct fe_pipe *pipe, uint32_t position, size_t bytes) {
+    return pipe->queue + ((size_t)(pipe->mask + 1) * sizeof(fe_atomic_u32)) + (size_t)(position & pipe->mask) * bytes;
 }
 
 /* Whether a receive would not wait, by a receiver that has announced itself. */
@@ -98,6 +98,8 @@ bool fe_pipe_ready(struct fe_pipe *pipe);
 bool fe_pipe_tell_receiver(struct fe_pipe *pipe);
 /* Wakes one sender that waits for room, or all. */
 void fe_pipe_wake_senders(struct fe_pipe *pipe, bool all);
+/* Waits until there may be room, or the pipe is closed. FE_OK, FE_ETIMEDOUT. `again`: the caller has waited before. */
+fe_status fe_pipe_wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds deadline);
 /* The selector's part of fe_pipe_tell_receiver. */
 void fe_select_notify(struct fe_pipe *pipe);
 /* Takes the port out of its selector if it is in one. */

@@ -14,16 +14,6 @@
 #include <ferrite/panic.h>
 #include <ferrite/time.h>
 
-static void after_park(struct fe_tcb *task) {
-    if (!fe_parking_commit(&task->parking))
-        fe_scheduler_ready(task); /* it was unparked while it left */
-}
-
-static inline __attribute__((always_inline)) void park(struct fe_scheduler *self, struct fe_tcb *task) {
-    fe_scheduler_leave(self, task, after_park);
-    fe_parking_reset(&task->parking);
-}
-
 /* Making ---------------------------------------------------------------------------------------------------------- */
 
 static void task_entry(void *passed);
@@ -68,12 +58,7 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
         self->statistics.spawned++;
     else
         count(&self->spawned);
-    if (options->core == FE_ANY_CORE && FE_LIKELY(self->current && !self->lifo && !self->core.interrupt_depth)) {
-        tcb->core = self->core.index;
-        self->lifo = tcb; /* as fe_scheduler_ready */
-    } else {
-        fe_scheduler_ready(tcb);
-    }
+    fe_scheduler_ready_front(self, tcb);
     return (fe_task){tcb, id};
 }
 
@@ -270,7 +255,7 @@ static inline __attribute__((always_inline)) fe_status join(fe_task task, struct
                 break;
             }
             if (FE_LIKELY(deadline == FE_FOREVER))
-                park(fe_scheduler_self(), self);
+                fe_scheduler_park(fe_scheduler_self(), self);
             else
                 fe_park_until(deadline);
         }
@@ -320,9 +305,14 @@ struct fe_tcb *fe_park_self(void) {
     return fe_scheduler_self()->current;
 }
 
+void fe_task_parked(struct fe_tcb *task) {
+    if (!fe_parking_commit(&task->parking))
+        fe_scheduler_ready(task); /* it was unparked while it left */
+}
+
 void fe_park(void) {
     struct fe_scheduler *self = fe_scheduler_self();
-    park(self, self->current);
+    fe_scheduler_park(self, self->current);
 }
 
 void fe_park_until(fe_nanoseconds deadline) {
@@ -338,7 +328,7 @@ void fe_park_until(fe_nanoseconds deadline) {
 
 void fe_unpark(struct fe_tcb *tcb) {
     if (fe_parking_notify(&tcb->parking))
-        fe_scheduler_ready(tcb);
+        fe_scheduler_ready_front(fe_scheduler_self(), tcb);
 }
 
 void fe_task_timer_fired(struct fe_timer *timer) {

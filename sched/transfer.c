@@ -11,16 +11,17 @@
 #include <ferrite/panic.h>
 #include <ferrite/time.h>
 
-static inline void copy(void *to, const void *from, size_t bytes) {
-    if (FE_LIKELY(bytes == 8))
-        __builtin_memcpy(to, from, 8);
-    else
-        __builtin_memcpy(to, from, bytes);
-}
+/*
+ * The short paths are inline, once for values of a word and once for all others, and do not call but at their end: then they
+ * need no stack frame and save no registers, which is half of what they cost.
+ */
+#define SHORT static inline __attribute__((always_inline))
+#define LONG static __attribute__((noinline))
+#define WORD sizeof(uint64_t)
 
 /* Queues ---------------------------------------------------------------------------------------------------------- */
 
-static inline fe_status list_put(struct fe_pipe *pipe, const void *value) {
+LONG fe_status list_put(struct fe_pipe *pipe, const void *value) {
     struct fe_pipe_list *list = fe_pipe_list(pipe);
     struct fe_pipe_node *node = fe_spare_take(&list->spare);
     if (!node) {
@@ -28,19 +29,19 @@ static inline fe_status list_put(struct fe_pipe *pipe, const void *value) {
         if (!node)
             return FE_ENOMEM;
     }
-    copy(node->value, value, pipe->value_bytes);
+    __builtin_memcpy(node->value, value, pipe->value_bytes);
     fe_fetch_add_relaxed(&pipe->word, 1); /* a figure */
     fe_list_push(&list->inbox, &node->node);
     return FE_OK;
 }
 
-static inline bool list_take(struct fe_pipe *pipe, void *value) {
+LONG bool list_take(struct fe_pipe *pipe, void *value) {
     struct fe_pipe_list *list = fe_pipe_list(pipe);
     struct fe_inbox_node *popped = fe_inbox_pop(&list->inbox);
     if (!popped)
         return false;
     struct fe_pipe_node *node = FE_CONTAINER_OF(popped, struct fe_pipe_node, node);
-    copy(value, node->value, pipe->value_bytes);
+    __builtin_memcpy(value, node->value, pipe->value_bytes);
     pipe->head++;
     void *spare = fe_spare_leave(&list->spare, node);
     if (spare)
@@ -48,41 +49,45 @@ static inline bool list_take(struct fe_pipe *pipe, void *value) {
     return true;
 }
 
-/* Puts the value in. *version: of the cell, for a rendezvous. FE_OK, FE_ECLOSED, FE_EAGAIN (full), FE_ENOMEM. */
-static inline fe_status put(struct fe_pipe *pipe, const void *value, uint32_t *version) {
+/* Puts the value into a cell or a ring. *version: of the cell, for a rendezvous. FE_OK, FE_ECLOSED, FE_EAGAIN (full). */
+SHORT fe_status put(struct fe_pipe *pipe, const void *value, size_t bytes, uint32_t *version) {
+    *version = 0;
     if (FE_UNLIKELY(fe_ends_closed(&pipe->closed) != 0))
         return FE_ECLOSED;
     if (pipe->kind == FE_PIPE_CELL) {
         if (!fe_cell_reserve(&pipe->word, pipe->shared, version))
             return FE_EAGAIN;
-        copy(pipe->queue, value, pipe->value_bytes);
+        __builtin_memcpy(pipe->queue, value, bytes);
         fe_cell_publish(&pipe->word, *version);
-    } else if (FE_LIKELY(pipe->kind == FE_PIPE_RING)) {
+    } else {
         fe_atomic_u32 *sequences = fe_pipe_sequences(pipe);
         uint32_t position;
         if (!fe_pipe_ring_reserve(&pipe->word, sequences, pipe->mask, pipe->shared, &position))
             return FE_EAGAIN;
-        copy(fe_pipe_slot(pipe, position), value, pipe->value_bytes);
+        __builtin_memcpy(fe_pipe_slot(pipe, position, bytes), value, bytes);
         fe_pipe_ring_publish(sequences, pipe->mask, position);
-    } else {
-        return list_put(pipe, value);
     }
     return FE_OK;
 }
 
-static inline void tell_senders(struct fe_pipe *pipe) {
-    if (FE_UNLIKELY(fe_crowd_waits(&pipe->crowded)))
-        fe_pipe_wake_senders(pipe, false);
+/* The same for a pipe of any kind. */
+static fe_status put_any(struct fe_pipe *pipe, const void *value, uint32_t *version) {
+    if (pipe->kind != FE_PIPE_LIST)
+        return put(pipe, value, pipe->value_bytes, version);
+    *version = 0;
+    return fe_ends_closed(&pipe->closed) ? FE_ECLOSED : list_put(pipe, value);
 }
 
-/* Takes a value out; false if there is none. */
-static inline bool take(struct fe_pipe *pipe, void *value) {
+/* Takes a value out; false if there is none. Senders that wait for room must be looked for (made_room); *sender: the one
+ * whose rendezvous this was, and who waits for it, or NULL. */
+SHORT bool take(struct fe_pipe *pipe, void *value, size_t bytes, struct fe_tcb **sender) {
     uint32_t version;
+    *sender = NULL;
     if (FE_LIKELY(pipe->kind == FE_PIPE_RING)) {
         fe_atomic_u32 *sequences = fe_pipe_sequences(pipe);
         if (!fe_pipe_ring_ready(sequences, pipe->mask, pipe->head))
             return false;
-        copy(value, fe_pipe_slot(pipe, pipe->head), pipe->value_bytes);
+        __builtin_memcpy(value, fe_pipe_slot(pipe, pipe->head, bytes), bytes);
         fe_pipe_ring_release(sequences, pipe->mask, pipe->head);
         pipe->head++;
     } else if (pipe->kind == FE_PIPE_LIST) {
@@ -90,18 +95,37 @@ static inline bool take(struct fe_pipe *pipe, void *value) {
     } else if (!pipe->rendezvous) {
         if (!fe_cell_take(&pipe->word, &version))
             return false;
-        copy(value, pipe->queue, pipe->value_bytes);
+        __builtin_memcpy(value, pipe->queue, bytes);
         fe_cell_empty(&pipe->word, version);
     } else {
         if (!fe_cell_claim(&pipe->word, &version))
             return false;
-        copy(value, pipe->queue, pipe->value_bytes);
-        struct fe_tcb *sender = (struct fe_tcb *)fe_pending_find(&pipe->pending);
+        __builtin_memcpy(value, pipe->queue, bytes);
+        *sender = (struct fe_tcb *)fe_pending_find(&pipe->pending);
         fe_cell_empty(&pipe->word, version);
-        if (sender)
-            fe_unpark(sender);
     }
-    tell_senders(pipe);
+    return true;
+}
+
+LONG void let_one_in(struct fe_pipe *pipe, struct fe_tcb *sender) {
+    if (sender)
+        fe_unpark(sender);
+    fe_pipe_wake_senders(pipe, false);
+}
+
+SHORT void made_room(struct fe_pipe *pipe, struct fe_tcb *sender) {
+    if (FE_UNLIKELY(fe_crowd_waits(&pipe->crowded)))
+        let_one_in(pipe, sender);
+    else if (sender)
+        fe_unpark(sender);
+}
+
+/* As take, whole. */
+static bool take_any(struct fe_pipe *pipe, void *value) {
+    struct fe_tcb *sender;
+    if (!take(pipe, value, pipe->value_bytes, &sender))
+        return false;
+    made_room(pipe, sender);
     return true;
 }
 
@@ -118,106 +142,11 @@ bool fe_pipe_ready(struct fe_pipe *pipe) {
     }
 }
 
-static bool has_room(struct fe_pipe *pipe) {
-    if (fe_ends_closed_after_announcing(&pipe->closed)) /* fe_port_close wakes who announced himself before it */
-        return true;
-    return pipe->kind == FE_PIPE_CELL
-               ? fe_cell_has_room(&pipe->word)
-               : fe_pipe_ring_has_room(&pipe->word, fe_pipe_sequences(pipe), pipe->mask);
-}
-
-/* Telling the other side ------------------------------------------------------------------------------------------ */
-
-bool fe_pipe_tell_receiver(struct fe_pipe *pipe) {
-    uintptr_t who;
-    while ((who = fe_waiter_find(&pipe->waiter)) != FE_WAITER_NONE) {
-        if (who & FE_WAITER_SELECTOR) {
-            fe_select_notify(pipe);
-            return false;
-        }
-        if (fe_waiter_claim(&pipe->waiter, who)) {
-            fe_unpark((struct fe_tcb *)who);
-            return true;
-        }
-    }
-    return false;
-}
-
-static void unlink_sender(struct fe_pipe *pipe, struct fe_pipe_sender *sender) {
-    *sender->link = sender->next;
-    if (sender->next)
-        sender->next->link = sender->link;
-    else
-        pipe->waiting_tail = sender->link;
-    if (!pipe->waiting)
-        fe_crowd_disperse(&pipe->crowded);
-    fe_crowd_release(&sender->queued);
-}
-
-void fe_pipe_wake_senders(struct fe_pipe *pipe, bool all) {
-    do {
-        uintptr_t state = fe_arch_interrupts_disable();
-        fe_spinlock_acquire(&pipe->lock);
-        struct fe_pipe_sender *sender = pipe->waiting;
-        struct fe_tcb *task = NULL;
-        if (sender) {
-            task = sender->task;
-            unlink_sender(pipe, sender);
-        }
-        fe_spinlock_release(&pipe->lock);
-        fe_arch_interrupts_restore(state);
-        if (!task)
-            return;
-        fe_unpark(task);
-    } while (all);
-}
-
 /* Waiting --------------------------------------------------------------------------------------------------------- */
 
-/* Waits until there may be room, or the pipe is closed. FE_OK, FE_ETIMEDOUT. `again`: it has waited before. */
-static fe_status wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds deadline) {
-    struct fe_pipe_sender self = {.task = fe_park_self()};
-    uintptr_t state = fe_arch_interrupts_disable();
-    fe_spinlock_acquire(&pipe->lock);
-    fe_crowd_announce(&pipe->crowded);
-    bool room = has_room(pipe);
-    if (room) {
-        if (!pipe->waiting)
-            fe_crowd_disperse(&pipe->crowded);
-    } else {
-        /* Who was woken and came too late goes to the front, so that newcomers do not starve it. */
-        self.link = again ? &pipe->waiting : pipe->waiting_tail;
-        self.next = *self.link;
-        if (self.next)
-            self.next->link = &self.next;
-        else
-            pipe->waiting_tail = &self.next;
-        *self.link = &self;
-        fe_store_relaxed(&self.queued, 1); /* under the lock */
-    }
-    fe_spinlock_release(&pipe->lock);
-    fe_arch_interrupts_restore(state);
-    if (room)
-        return FE_OK;
-    while (fe_crowd_held(&self.queued)) {
-        if (deadline != FE_FOREVER && fe_time_now() >= deadline) {
-            state = fe_arch_interrupts_disable();
-            fe_spinlock_acquire(&pipe->lock);
-            bool queued = fe_load_relaxed(&self.queued); /* under the lock */
-            if (queued)
-                unlink_sender(pipe, &self);
-            fe_spinlock_release(&pipe->lock);
-            fe_arch_interrupts_restore(state);
-            return queued ? FE_ETIMEDOUT : FE_OK;
-        }
-        fe_park_until(deadline);
-    }
-    return FE_OK;
-}
-
 /* A rendezvous whose receiver did not wait: until the value is taken. FE_OK, FE_ETIMEDOUT, FE_ECLOSED. */
-static fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
-    struct fe_tcb *self = fe_park_self();
+SHORT fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
+    struct fe_tcb *self = fe_scheduler_self()->current;
     fe_status status = FE_OK;
     uintptr_t displaced;
     for (;;) {
@@ -228,7 +157,7 @@ static fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanosecon
             status = FE_ECLOSED;
         else if (deadline != FE_FOREVER && fe_time_now() >= deadline)
             status = FE_ETIMEDOUT;
-        if (status != FE_OK) {
+        if (FE_UNLIKELY(status != FE_OK)) {
             if (!fe_cell_withdraw(&pipe->word, version)) {
                 status = FE_OK; /* taken at the last moment */
                 break;
@@ -236,56 +165,150 @@ static fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanosecon
             fe_pipe_wake_senders(pipe, false);
             break;
         }
-        fe_park_until(deadline);
+        if (deadline == FE_FOREVER)
+            fe_scheduler_park(fe_scheduler_self(), self);
+        else
+            fe_park_until(deadline);
     }
     fe_pending_retract(&pipe->pending, (uintptr_t)self);
-    if (displaced && displaced != (uintptr_t)self)
+    if (FE_UNLIKELY(displaced && displaced != (uintptr_t)self))
         fe_unpark((struct fe_tcb *)displaced);
     return status;
 }
 
 /* Sending --------------------------------------------------------------------------------------------------------- */
 
+/* What is left to do for a sender after its first try. */
+enum rest {
+    SENT,
+    WAKE,  /* wake the receiver, who has been claimed */
+    WAIT,  /* a rendezvous: wait until it is taken */
+    TELL,  /* tell the receiver, which takes longer; then as WAIT */
+    AGAIN, /* it was not put: full, closed, or the pipe is a list */
+};
+
+struct offer {
+    struct fe_tcb *receiver; /* WAKE */
+    uint32_t version;        /* WAIT, TELL */
+    fe_status status;        /* AGAIN */
+};
+
 static inline void sent(struct fe_pipe *pipe) {
     if (FE_UNLIKELY(pipe->flags & FE_PIPE_ONESHOT))
         fe_ends_close(&pipe->closed, FE_SENDER_CLOSED);
 }
 
-static fe_status send_slowly(struct fe_pipe *pipe, const void *value, fe_nanoseconds deadline) {
-    uint32_t version;
-    bool again = false;
-    fe_status status;
-    do {
-        status = wait_for_room(pipe, again, deadline);
+SHORT enum rest offer(struct fe_pipe *pipe, const void *value, size_t bytes, struct offer *offer) {
+    offer->status = FE_OK;
+    if (FE_UNLIKELY(pipe->kind == FE_PIPE_LIST))
+        return AGAIN;
+    offer->status = put(pipe, value, bytes, &offer->version);
+    if (FE_UNLIKELY(offer->status != FE_OK))
+        return AGAIN;
+    sent(pipe);
+    uintptr_t who = fe_waiter_find(&pipe->waiter);
+    if (who == FE_WAITER_NONE)
+        return pipe->rendezvous ? WAIT : SENT;
+    if (FE_UNLIKELY(who & FE_WAITER_SELECTOR) || FE_UNLIKELY(!fe_waiter_claim(&pipe->waiter, who)))
+        return TELL;
+    offer->receiver = (struct fe_tcb *)who;
+    return WAKE;
+}
+
+LONG fe_status wait_until(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
+    return wait_taken(pipe, version, deadline);
+}
+
+LONG fe_status tell(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
+    if (!fe_pipe_tell_receiver(pipe) && pipe->rendezvous)
+        return wait_until(pipe, version, deadline);
+    return FE_OK;
+}
+
+/* `status`: what came of the first try; FE_OK: there was none. */
+LONG fe_status send_again(struct fe_pipe *pipe, const void *value, fe_nanoseconds deadline, fe_status status) {
+    uint32_t version = 0;
+    if (status == FE_OK)
+        status = put_any(pipe, value, &version);
+    for (bool again = false; status == FE_EAGAIN; again = true) {
+        status = fe_pipe_wait_for_room(pipe, again, deadline);
         if (status != FE_OK)
             return status;
-        again = true;
-    } while ((status = put(pipe, value, &version)) == FE_EAGAIN);
+        status = put_any(pipe, value, &version);
+    }
     if (status != FE_OK)
         return status;
     sent(pipe);
-    if (!fe_pipe_tell_receiver(pipe) && pipe->rendezvous)
-        return wait_taken(pipe, version, deadline);
-    return FE_OK;
+    return tell(pipe, version, deadline);
 }
 
 fe_status fe_pipe_send_until(fe_sender sender, const void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_pipe *pipe = sender.pipe;
-    uint32_t version;
-    fe_status status = put(pipe, value, &version);
+    struct offer made;
+    switch (offer(pipe, value, pipe->value_bytes, &made)) {
+    case SENT:
+        return FE_OK;
+    case WAKE:
+        fe_unpark(made.receiver);
+        return FE_OK;
+    case WAIT:
+        return wait_until(pipe, made.version, deadline);
+    case TELL:
+        return tell(pipe, made.version, deadline);
+    default:
+        return send_again(pipe, value, deadline, made.status);
+    }
+}
+
+LONG void must(fe_status status, const char *what) {
     if (FE_UNLIKELY(status != FE_OK))
-        return status == FE_EAGAIN ? send_slowly(pipe, value, deadline) : status;
-    sent(pipe);
-    if (!fe_pipe_tell_receiver(pipe) && FE_UNLIKELY(pipe->rendezvous))
-        return wait_taken(pipe, version, deadline);
-    return FE_OK;
+        fe_fail("cannot %s: %s", what, fe_status_string(status));
+}
+
+LONG void must_be_taken(struct fe_pipe *pipe, uint32_t version) {
+    fe_status status = wait_taken(pipe, version, FE_FOREVER);
+    if (FE_UNLIKELY(status != FE_OK))
+        must(status, "send");
+}
+
+LONG void must_tell(struct fe_pipe *pipe, uint32_t version) {
+    must(tell(pipe, version, FE_FOREVER), "send");
+}
+
+LONG void must_send_again(struct fe_pipe *pipe, const void *value, fe_status status) {
+    must(send_again(pipe, value, FE_FOREVER, status), "send");
+}
+
+SHORT void send(struct fe_pipe *pipe, const void *value, size_t bytes) {
+    struct offer made;
+    switch (offer(pipe, value, bytes, &made)) {
+    case SENT:
+        return;
+    case WAKE:
+        fe_unpark(made.receiver);
+        return;
+    case WAIT:
+        must_be_taken(pipe, made.version);
+        return;
+    case TELL:
+        must_tell(pipe, made.version);
+        return;
+    default:
+        must_send_again(pipe, value, made.status);
+    }
+}
+
+LONG void send_any(struct fe_pipe *pipe, const void *value) {
+    send(pipe, value, pipe->value_bytes);
 }
 
 void fe_pipe_send(fe_sender sender, const void *value) {
-    fe_status status = fe_pipe_send_until(sender, value, FE_FOREVER);
-    if (FE_UNLIKELY(status != FE_OK))
-        fe_fail("cannot send: %s", fe_status_string(status));
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    if (FE_LIKELY(sender.pipe->value_bytes == WORD))
+        send(sender.pipe, value, WORD);
+    else
+        send_any(sender.pipe, value);
 }
 
 fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
@@ -298,7 +321,7 @@ fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
         if (!fe_ends_closed(&pipe->closed) && (who == FE_WAITER_NONE || who & FE_WAITER_SELECTOR))
             return FE_EAGAIN; /* nobody is waiting to receive it now */
     }
-    fe_status status = put(pipe, value, &version);
+    fe_status status = put_any(pipe, value, &version);
     if (status != FE_OK)
         return status;
     sent(pipe);
@@ -313,26 +336,34 @@ fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
 
 fe_status fe_pipe_try_receive(fe_port port, void *value) {
     struct fe_pipe *pipe = port.pipe;
-    if (take(pipe, value))
+    if (take_any(pipe, value))
         return FE_OK;
     if (!fe_ends_closed_last(&pipe->closed))
         return FE_EAGAIN;
-    return take(pipe, value) ? FE_OK : FE_ECLOSED;
+    return take_any(pipe, value) ? FE_OK : FE_ECLOSED;
 }
 
-static fe_status receive_slowly(struct fe_pipe *pipe, void *value, fe_nanoseconds deadline) {
-    fe_port port = {pipe};
-    uintptr_t self = (uintptr_t)fe_park_self();
+/* Waits for a value. The caller has found none. */
+SHORT fe_status receive_waiting(struct fe_pipe *pipe, void *value, size_t bytes, fe_nanoseconds deadline) {
+    struct fe_tcb *self = fe_scheduler_self()->current;
     if (FE_UNLIKELY(fe_load_relaxed(&pipe->waiter) != FE_WAITER_NONE)) /* only receivers set it */
         return FE_EBUSY;
     for (;;) {
-        fe_waiter_announce(&pipe->waiter, self);
-        if (!fe_pipe_ready(pipe))
-            fe_park_until(deadline);
+        struct fe_tcb *sender;
+        fe_waiter_announce(&pipe->waiter, (uintptr_t)self);
+        if (!fe_pipe_ready(pipe)) {
+            if (deadline == FE_FOREVER)
+                fe_scheduler_park(fe_scheduler_self(), self);
+            else
+                fe_park_until(deadline);
+        }
         fe_waiter_retract(&pipe->waiter);
-        fe_status status = fe_pipe_try_receive(port, value);
-        if (FE_LIKELY(status != FE_EAGAIN))
-            return status;
+        if (FE_LIKELY(take(pipe, value, bytes, &sender))) {
+            made_room(pipe, sender);
+            return FE_OK;
+        }
+        if (FE_UNLIKELY(fe_ends_closed_last(&pipe->closed)))
+            return take_any(pipe, value) ? FE_OK : FE_ECLOSED;
         if (FE_UNLIKELY(deadline != FE_FOREVER) && fe_time_now() >= deadline)
             return FE_ETIMEDOUT;
     }
@@ -341,13 +372,39 @@ static fe_status receive_slowly(struct fe_pipe *pipe, void *value, fe_nanosecond
 fe_status fe_pipe_receive_until(fe_port port, void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     fe_status status = fe_pipe_try_receive(port, value);
-    return status == FE_EAGAIN ? receive_slowly(port.pipe, value, deadline) : status;
+    return status == FE_EAGAIN ? receive_waiting(port.pipe, value, port.pipe->value_bytes, deadline) : status;
+}
+
+/* There was nothing. */
+SHORT void must_receive(struct fe_pipe *pipe, void *value, size_t bytes) {
+    fe_status status;
+    if (FE_UNLIKELY(fe_ends_closed_last(&pipe->closed)))
+        status = take_any(pipe, value) ? FE_OK : FE_ECLOSED;
+    else
+        status = receive_waiting(pipe, value, bytes, FE_FOREVER);
+    if (FE_UNLIKELY(status != FE_OK))
+        must(status, "receive");
+}
+
+LONG void must_receive_word(struct fe_pipe *pipe, void *value) {
+    must_receive(pipe, value, WORD);
+}
+
+LONG void receive_any(struct fe_pipe *pipe, void *value) {
+    if (!take_any(pipe, value))
+        must_receive(pipe, value, pipe->value_bytes);
 }
 
 void fe_pipe_receive(fe_port port, void *value) {
-    fe_status status = fe_pipe_receive_until(port, value, FE_FOREVER);
-    if (FE_UNLIKELY(status != FE_OK))
-        fe_fail("cannot receive: %s", fe_status_string(status));
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    struct fe_pipe *pipe = port.pipe;
+    struct fe_tcb *sender;
+    if (FE_UNLIKELY(pipe->value_bytes != WORD))
+        receive_any(pipe, value);
+    else if (FE_LIKELY(take(pipe, value, WORD, &sender)))
+        made_room(pipe, sender);
+    else
+        must_receive_word(pipe, value);
 }
 
 size_t fe_port_pending(fe_port port) {
