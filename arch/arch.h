@@ -35,12 +35,12 @@
  * The core. `struct fe_core` is what every room may know of the core that it runs on; the scheduler embeds it.
  */
 struct fe_core {
-    struct fe_core *self;      /* x86_64 reads it through gs:0; first, so that its offset is 0 */
-    unsigned index;            /* 0 is the core that booted */
-    uint32_t hardware_id;      /* local APIC id, or MPIDR affinity packed by the port */
-    void *heap;                /* the exchange heap's per-core state */
-    void *log;                 /* the log's per-core ring */
-    unsigned interrupt_depth;  /* > 0 in interrupt and fault handlers; written by this core's handlers only */
+    struct fe_core *self;     /* x86_64 reads it through gs:0; first, so that its offset is 0 */
+    unsigned index;           /* 0 is the core that booted */
+    uint32_t hardware_id;     /* local APIC id, or MPIDR affinity packed by the port */
+    void *heap;               /* the exchange heap's per-core state */
+    void *log;                /* the log's per-core ring */
+    unsigned interrupt_depth; /* > 0 in interrupt and fault handlers; written by this core's handlers only */
     unsigned reserved;
 };
 
@@ -169,13 +169,13 @@ struct fe_fault {
     uintptr_t pc;
     uintptr_t stack_pointer;
     uintptr_t frame_pointer;
-    uintptr_t address;   /* FE_FAULT_MEMORY: what was accessed */
-    bool write;          /* FE_FAULT_MEMORY */
-    bool execute;        /* FE_FAULT_MEMORY: an instruction fetch */
-    bool present;        /* FE_FAULT_MEMORY: mapped, but not so */
-    bool nested;         /* taken inside a handler */
-    uint64_t code;       /* vector and error code (x86_64: vector << 32 | error), or ESR_EL1 */
-    const char *name;    /* the architecture's name, such as "page fault" */
+    uintptr_t address; /* FE_FAULT_MEMORY: what was accessed */
+    bool write;        /* FE_FAULT_MEMORY */
+    bool execute;      /* FE_FAULT_MEMORY: an instruction fetch */
+    bool present;      /* FE_FAULT_MEMORY: mapped, but not so */
+    bool nested;       /* taken inside a handler */
+    uint64_t code;     /* vector and error code (x86_64: vector << 32 | error), or ESR_EL1 */
+    const char *name;  /* the architecture's name, such as "page fault" */
     struct fe_trap_frame *frame;
 };
 

@@ -76,7 +76,7 @@ typedef struct {
 #define fe_exchange_acq_rel(p, v) __atomic_exchange_n(&(p)->value, (v), __ATOMIC_ACQ_REL)
 #define fe_exchange_seq_cst(p, v) __atomic_exchange_n(&(p)->value, (v), __ATOMIC_SEQ_CST)
 
-#define FE_ATOMIC_CAS(p, e, d, success, failure) \
+#define FE_ATOMIC_CAS(p, e, d, success, failure)                                                                       \
     __atomic_compare_exchange_n(&(p)->value, (e), (d), false, success, failure)
 #define fe_cas_relaxed(p, e, d) FE_ATOMIC_CAS(p, e, d, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 #define fe_cas_acquire(p, e, d) FE_ATOMIC_CAS(p, e, d, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)

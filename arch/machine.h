@@ -12,12 +12,12 @@
 
 /* What the boot loader handed over. Filled by fe_machine_read_boot, before the page allocator exists. */
 struct fe_boot_info {
-    struct fe_memory_range ram[FE_BOOT_RANGES_MAX];      /* usable memory, page-aligned inwards, sorted, disjoint */
+    struct fe_memory_range ram[FE_BOOT_RANGES_MAX]; /* usable memory, page-aligned inwards, sorted, disjoint */
     size_t ram_count;
     struct fe_memory_range reserved[FE_BOOT_RANGES_MAX]; /* of it in use: image, initrd, device tree, boot structures */
     size_t reserved_count;
-    struct fe_memory_range initrd;                       /* bytes 0: none */
-    char command_line[FE_COMMAND_LINE_MAX];              /* terminated; cut if longer, and then command_line_cut is set */
+    struct fe_memory_range initrd;          /* bytes 0: none */
+    char command_line[FE_COMMAND_LINE_MAX]; /* terminated; cut if longer, and then command_line_cut is set */
     bool command_line_cut;
 };
 
@@ -75,8 +75,8 @@ extern struct fe_machine fe_machine;
  * handlers: they post and return.
  */
 struct fe_machine_hooks {
-    void (*timer)(void);              /* this core's one-shot timer fired */
-    void (*woken)(void);              /* this core took a wake-up interrupt */
+    void (*timer)(void);                                         /* this core's one-shot timer fired */
+    void (*woken)(void);                                         /* this core took a wake-up interrupt */
     bool (*console_received)(const uint8_t *data, size_t bytes); /* at most 64; false: held back, so read no more now */
 };
 extern struct fe_machine_hooks fe_machine_hooks;

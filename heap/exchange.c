@@ -65,8 +65,7 @@ static inline __attribute__((always_inline)) void *pop(struct fe_magazine *magaz
 }
 
 /* The slow path of all forms: `function` is NULL for those that return NULL. */
-static __attribute__((noinline)) void *refill_and_pop(struct fe_magazine *magazine, size_t bytes,
-                                                      const char *function) {
+static __attribute__((noinline)) void *refill_and_pop(struct fe_magazine *magazine, size_t bytes, const char *function) {
     if (!fe_slab_refill(fe_heap_core(), magazine)) {
         if (function != NULL)
             fe_heap_out_of_memory(function, bytes);

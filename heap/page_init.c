@@ -40,8 +40,7 @@ static void add_piece(struct pieces *pieces, uint64_t base, uint64_t end) {
 }
 
 /* The reserved range that ends after `from` and starts first; NULL if there is none. */
-static const struct fe_memory_range *next_reserved(const struct fe_memory_range *reserved, size_t count,
-                                                   uint64_t from) {
+static const struct fe_memory_range *next_reserved(const struct fe_memory_range *reserved, size_t count, uint64_t from) {
     const struct fe_memory_range *next = NULL;
     for (size_t n = 0; n < count; n++)
         if (reserved[n].bytes != 0 && page_up(end_of(&reserved[n])) > from &&

@@ -56,8 +56,7 @@ static fe_status init_pages(void) {
     const struct fe_boot_info *boot = &fe_kernel_state.boot;
     uint64_t base, end, needed = 0;
     fe_arch_early_direct(&base, &end);
-    fe_status status =
-        fe_page_init(boot->ram, boot->ram_count, boot->reserved, boot->reserved_count, base, end, &needed);
+    fe_status status = fe_page_init(boot->ram, boot->ram_count, boot->reserved, boot->reserved_count, base, end, &needed);
     if (status == FE_ENOMEM)
         fe_error("the machine has %llu MiB of memory, and %llu MiB are needed: give it more (MEM=)",
                  (unsigned long long)(ram_bytes() / MIB), (unsigned long long)((needed + MIB - 1) / MIB));
@@ -112,10 +111,8 @@ static fe_status start_cores(void) {
         return status;
     fe_main_set_hooks();
     fe_log_start_events(fe_arch_core());
-    atomic_store_explicit(&fe_kernel_state.cores, running,
-                          memory_order_release); /* for reports; pairs with their loads */
-    if (fe_machine
-            .counter_hz_refined) { /* some time has passed since the clock was measured, and nobody else reads it yet */
+    atomic_store_explicit(&fe_kernel_state.cores, running, memory_order_release); /* for reports; pairs with their loads */
+    if (fe_machine.counter_hz_refined) { /* some time has passed since the clock was measured, and nobody else reads it yet */
         fe_machine.counter_hz = fe_machine.counter_hz_refined();
         fe_clock_refine(fe_machine.counter_hz);
     }
@@ -133,8 +130,7 @@ static void show_machine(void) {
     struct fe_page_statistics pages;
     fe_page_statistics(&pages);
     uint64_t mhz = (fe_machine.counter_hz + 500000) / 1000000;
-    fe_log_boot("ferrite " FE_VERSION " on %s: %s, clock %llu MHz", fe_arch_name, fe_machine.name,
-                (unsigned long long)mhz);
+    fe_log_boot("ferrite " FE_VERSION " on %s: %s, clock %llu MHz", fe_arch_name, fe_machine.name, (unsigned long long)mhz);
     char level[32] = "";
     if (state->entry.level > 0)
         fe_format(level, sizeof(level), ", entered at EL%u", state->entry.level);

@@ -34,8 +34,7 @@ static struct {
     uint8_t bytes[RING_BYTES];
     _Atomic uint32_t head; /* bytes ever put in; the interrupt handler's */
     _Atomic uint32_t lost; /* bytes that found it full; the interrupt handler's */
-    _Atomic bool
-        held; /* set by the handler after it has held the device back; whoever clears it lets the device go on */
+    _Atomic bool held; /* set by the handler after it has held the device back; whoever clears it lets the device go on */
     struct fe_event arrived;
     uint32_t lost_told;                                            /* the event handler's */
     _Atomic uint32_t tail __attribute__((aligned(FE_CACHE_LINE))); /* bytes ever taken out; the reader's */
@@ -97,8 +96,7 @@ static void leave_reader(void) {
 /* Takes what is there: how many bytes, up to the end of input, which it notes. */
 static size_t take(uint8_t *data, size_t bytes) {
     uint32_t tail = atomic_load_explicit(&input.tail, memory_order_relaxed); /* the reader alone writes it */
-    uint32_t head =
-        atomic_load_explicit(&input.head, memory_order_acquire); /* pairs with received(): the bytes are there */
+    uint32_t head = atomic_load_explicit(&input.head, memory_order_acquire); /* pairs with received(): the bytes are there */
     size_t got = 0;
     while (got < bytes && tail != head && !input.ended) {
         uint8_t byte = input.bytes[tail++ % RING_BYTES];

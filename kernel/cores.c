@@ -126,8 +126,7 @@ static bool start_next(unsigned index, struct fe_core *core, void *stack_top) {
         fe_status status = fe_machine.core_start(index, entry);
         if (status == FE_OK)
             return wait_for(core);
-        fe_error("core %u (id 0x%x) cannot be started: %s; left out", index, core->hardware_id,
-                 fe_status_string(status));
+        fe_error("core %u (id 0x%x) cannot be started: %s; left out", index, core->hardware_id, fe_status_string(status));
         leave_out(index);
     }
     return false;

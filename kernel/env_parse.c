@@ -140,12 +140,19 @@ bool fe_env_parse_number(const char *text, uint64_t *value) {
     unsigned shift = 0;
     switch (*text) {
     case 'K':
-    case 'k': shift = 10; break;
+    case 'k':
+        shift = 10;
+        break;
     case 'M':
-    case 'm': shift = 20; break;
+    case 'm':
+        shift = 20;
+        break;
     case 'G':
-    case 'g': shift = 30; break;
-    default: break;
+    case 'g':
+        shift = 30;
+        break;
+    default:
+        break;
     }
     if (shift != 0)
         text++;

@@ -116,14 +116,23 @@ static FE_LENIENT size_t parse_count(const char **text) {
 static FE_LENIENT const char *parse_length(const char *at, enum length *length) {
     *length = LENGTH_INT;
     switch (*at) {
-    case 'h': *length = at[1] == 'h' ? LENGTH_CHAR : LENGTH_SHORT; return at + (at[1] == 'h' ? 2 : 1);
+    case 'h':
+        *length = at[1] == 'h' ? LENGTH_CHAR : LENGTH_SHORT;
+        return at + (at[1] == 'h' ? 2 : 1);
     case 'l':
         *length = LENGTH_LONG; /* long and long long are one size on every port */
         return at + (at[1] == 'l' ? 2 : 1);
-    case 'z': *length = LENGTH_SIZE; return at + 1;
-    case 'j': *length = LENGTH_MAX; return at + 1;
-    case 't': *length = LENGTH_POINTER; return at + 1;
-    default: return at;
+    case 'z':
+        *length = LENGTH_SIZE;
+        return at + 1;
+    case 'j':
+        *length = LENGTH_MAX;
+        return at + 1;
+    case 't':
+        *length = LENGTH_POINTER;
+        return at + 1;
+    default:
+        return at;
     }
 }
 
@@ -164,7 +173,8 @@ FE_LENIENT int fe_format_v(char *buffer, size_t size, const char *format, va_lis
                 how.alternate = true;
                 at++;
                 break;
-            default: more = false;
+            default:
+                more = false;
             }
         }
         if (*at == '*') {
@@ -237,11 +247,14 @@ FE_LENIENT int fe_format_v(char *buffer, size_t size, const char *format, va_lis
             put_padded(&out, &how, text, bytes);
             break;
         }
-        case '%': put(&out, '%'); break;
+        case '%':
+            put(&out, '%');
+            break;
         case '\0': /* the format ends inside a conversion: show what there is of it */
             put_bytes(&out, start, (size_t)(at - start));
             continue;
-        default: put_bytes(&out, start, (size_t)(at + 1 - start));
+        default:
+            put_bytes(&out, start, (size_t)(at + 1 - start));
         }
         at++;
     }

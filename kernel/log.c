@@ -269,8 +269,7 @@ void fe_log_drain_locked(bool only_at_line_start) {
             uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
             bool pressing = head - atomic_load_explicit(&ring->tail, memory_order_relaxed) > RING_BYTES / 2;
             /* Relaxed: a hint; one that comes too late is seen by the drain that follows its line. */
-            if (only_at_line_start && !pressing &&
-                !atomic_load_explicit(&fe_kernel_state.log_urgent, memory_order_relaxed))
+            if (only_at_line_start && !pressing && !atomic_load_explicit(&fe_kernel_state.log_urgent, memory_order_relaxed))
                 return;
             fe_console_fresh_line_locked();
         }
@@ -304,8 +303,7 @@ uint64_t fe_log_position(void) {
 static void attach(struct fe_core *core, struct fe_log_ring *ring) {
     ring->core = core->index;
     core->log = ring;
-    atomic_store_explicit(&fe_kernel_state.log_rings[core->index], ring,
-                          memory_order_release); /* pairs with oldest() */
+    atomic_store_explicit(&fe_kernel_state.log_rings[core->index], ring, memory_order_release); /* pairs with oldest() */
 }
 
 void fe_log_init_boot_core(struct fe_core *core) {

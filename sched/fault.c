@@ -69,7 +69,9 @@ static void fail_task(struct fe_tcb *task, enum fe_fault_kind kind, const struct
         break;
     case FE_FAULT_MEMORY:
         fe_format(task->message, sizeof task->message, "%s: %s of %s address %#lx (pc %#lx)", fault->name,
-                  fault->execute ? "execution" : fault->write ? "write" : "read",
+                  fault->execute ? "execution"
+                  : fault->write ? "write"
+                                 : "read",
                   fault->present ? "protected" : "unmapped", (unsigned long)fault->address, (unsigned long)fault->pc);
         break;
     default:

@@ -49,7 +49,7 @@ fe_status fe_scheduler_init(unsigned cores) {
     }
     fe_sched.default_stack = fe_env_number("min_stack", FE_STACK_SLOT - FE_STACK_GUARD, FE_STACK_MIN, FE_STACK_MAX);
     fe_sched.max_stack = fe_env_number("max_stack", FE_STACK_MAX, fe_sched.default_stack, FE_STACK_MAX);
-    for (unsigned class = 0; class < FE_STACK_CLASSES; class++)
+    for (unsigned class = 0; class < FE_STACK_CLASSES; class ++)
         fe_sched.stacks_end[class] = fe_stack_arena(class);
     fe_sched.cores = cores;
     fe_sleep_init(&fe_sched.sleep, cores);
@@ -116,7 +116,7 @@ static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_task_infor
 
 size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
     size_t count = 0;
-    for (unsigned class = 0; class < FE_STACK_CLASSES; class++) {
+    for (unsigned class = 0; class < FE_STACK_CLASSES; class ++) {
         size_t slot_bytes = FE_STACK_SLOT << class;
         for (uintptr_t slot = fe_stack_arena(class); slot < fe_sched.stacks_end[class]; slot += slot_bytes) {
             uint64_t physical;

@@ -46,10 +46,10 @@ struct fe_pipe {
     bool rendezvous;
     uint8_t flags;
     /* Both ends, seldom. */
-    fe_atomic_u32 closed;     /* pipe_ends.h */
-    fe_atomic_u32 ends;       /* not closed yet: the memory goes with the last */
-    struct fe_spinlock lock;  /* with interrupts masked: the lists below and the selector's node */
-    fe_atomic_u32 crowded;    /* pipe_waiter.h */
+    fe_atomic_u32 closed;    /* pipe_ends.h */
+    fe_atomic_u32 ends;      /* not closed yet: the memory goes with the last */
+    struct fe_spinlock lock; /* with interrupts masked: the lists below and the selector's node */
+    fe_atomic_u32 crowded;   /* pipe_waiter.h */
     struct fe_pipe_sender *waiting, **waiting_tail;
 
     /* Senders. */
@@ -73,9 +73,9 @@ struct fe_pipe_list {
 };
 
 struct fe_selector_state {
-    struct fe_inbox ready;        /* pipes that became ready, by their nodes */
-    fe_atomic_uptr owner;         /* the task that selects; read by senders */
-    struct fe_pipe *last;         /* answered by the last wait: looked at again by the next */
+    struct fe_inbox ready; /* pipes that became ready, by their nodes */
+    fe_atomic_uptr owner;  /* the task that selects; read by senders */
+    struct fe_pipe *last;  /* answered by the last wait: looked at again by the next */
     unsigned ports;
 };
 

@@ -72,8 +72,8 @@ void fe_event_post(struct fe_event *event); /* any context */
  * makes the condition true, then unparks.
  */
 struct fe_tcb *fe_park_self(void);
-void fe_park(void);                       /* task context; blocks unless unparked since the last park */
+void fe_park(void); /* task context; blocks unless unparked since the last park */
 void fe_park_until(fe_nanoseconds deadline);
-void fe_unpark(struct fe_tcb *tcb);       /* any context but interrupt handlers: those post an event */
+void fe_unpark(struct fe_tcb *tcb); /* any context but interrupt handlers: those post an event */
 
 #endif

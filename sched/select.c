@@ -141,7 +141,6 @@ fe_status fe_select(fe_selector selector, fe_nanoseconds deadline, uintptr_t *ta
 void fe_selector_close(fe_selector selector) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     if (selector.state->ports != 0)
-        fe_fail("fe_selector_close: %u ports are still in the selector; remove or close them first",
-                selector.state->ports);
+        fe_fail("fe_selector_close: %u ports are still in the selector; remove or close them first", selector.state->ports);
     fe_heap_free(selector.state);
 }

@@ -86,8 +86,7 @@ static __attribute__((noinline)) fe_task spawn_or_fail(fe_task_function function
     fe_task task;
     fe_status status = fe_task_try_spawn(function, argument, options, &task);
     if (FE_UNLIKELY(status != FE_OK))
-        fe_fail("cannot spawn task '%s': %s", options && options->name ? options->name : "task",
-                fe_status_string(status));
+        fe_fail("cannot spawn task '%s': %s", options && options->name ? options->name : "task", fe_status_string(status));
     return task;
 }
 

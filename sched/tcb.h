@@ -31,9 +31,9 @@ struct fe_tcb {
     struct fe_message inbound;          /* in another core's inbox */
 
     /* Any core. */
-    fe_atomic_u32 parking;  /* park.h */
-    fe_atomic_u64 joiner;   /* a waiting task's control block, or FE_JOIN_* */
-    fe_atomic_u64 id;       /* 0: no task; written by spawn and by recycling */
+    fe_atomic_u32 parking; /* park.h */
+    fe_atomic_u64 joiner;  /* a waiting task's control block, or FE_JOIN_* */
+    fe_atomic_u64 id;      /* 0: no task; written by spawn and by recycling */
 
     /* Set by spawn, then read-only. */
     fe_task_function function;
@@ -52,15 +52,15 @@ struct fe_tcb {
     char message[FE_TASK_MESSAGE_MAX];
 
     /* The stack, written by the core that runs the task (its fault handler included). */
-    uintptr_t stack_keep;  /* what is committed below this goes back at the end of the task; fixed */
-    uintptr_t stack_slot;  /* lowest address of the slot; its first page is the guard */
-    uintptr_t stack_low;   /* lowest address that the task may touch */
-    uintptr_t stack_deep;  /* lowest page that was ever committed since the last trim */
-    uint32_t stack_class;  /* the slot has FE_STACK_SLOT << class bytes */
-    uint32_t stack_pages;  /* committed */
-    bool overflowed;       /* used the runtime's emergency page: fails when the operation has ended */
+    uintptr_t stack_keep; /* what is committed below this goes back at the end of the task; fixed */
+    uintptr_t stack_slot; /* lowest address of the slot; its first page is the guard */
+    uintptr_t stack_low;  /* lowest address that the task may touch */
+    uintptr_t stack_deep; /* lowest page that was ever committed since the last trim */
+    uint32_t stack_class; /* the slot has FE_STACK_SLOT << class bytes */
+    uint32_t stack_pages; /* committed */
+    bool overflowed;      /* used the runtime's emergency page: fails when the operation has ended */
 
-    unsigned core;      /* runs, or ran last */
+    unsigned core; /* runs, or ran last */
 };
 
 #endif

@@ -75,9 +75,8 @@ void fe_wheel_advance(struct fe_wheel *wheel, uint64_t now, void (*due)(struct f
             break;
         }
         struct fe_wheel_node *only = *slot_at(wheel, level, begin);
-        bool in_turn =
-            (only->tick - begin) >> (level * FE_WHEEL_BITS) == 0; /* else: on the last level, for a later turn */
-        if (only->next == NULL && only->tick <= now && in_turn) { /* need not be moved down step by step */
+        bool in_turn = (only->tick - begin) >> (level * FE_WHEEL_BITS) == 0; /* else: on the last level, for a later turn */
+        if (only->next == NULL && only->tick <= now && in_turn) {            /* need not be moved down step by step */
             fe_wheel_remove(wheel, only);
             wheel->now = only->tick;
             due(only);

@@ -33,7 +33,7 @@ struct fe_wheel_node {
 struct fe_wheel {
     uint64_t now;  /* everything due up to and including this tick has been taken out */
     uint64_t next; /* nothing is due before this tick; early if timers were removed since. FE_WHEEL_NEVER: nothing is */
-    uint32_t levels; /* bit per level: it has slots in use */
+    uint32_t levels;                /* bit per level: it has slots in use */
     uint64_t used[FE_WHEEL_LEVELS]; /* bit per slot */
     struct fe_wheel_node *slots[FE_WHEEL_LEVELS][FE_WHEEL_SLOTS];
 };

@@ -22,11 +22,11 @@
 
 /* SCTLR_EL1: the bits that Armv8.0 has as ones; then what each switches. */
 #define FE_ARM_SCTLR_ONES 0x30d00800
-#define FE_ARM_SCTLR_M (1 << 0)   /* MMU */
-#define FE_ARM_SCTLR_C (1 << 2)   /* data cache */
-#define FE_ARM_SCTLR_SA (1 << 3)  /* fault when sp is not aligned to 16 */
-#define FE_ARM_SCTLR_I (1 << 12)  /* instruction cache */
-#define FE_ARM_SCTLR_WXN_BIT 19   /* what is writable never executes */
+#define FE_ARM_SCTLR_M (1 << 0)  /* MMU */
+#define FE_ARM_SCTLR_C (1 << 2)  /* data cache */
+#define FE_ARM_SCTLR_SA (1 << 3) /* fault when sp is not aligned to 16 */
+#define FE_ARM_SCTLR_I (1 << 12) /* instruction cache */
+#define FE_ARM_SCTLR_WXN_BIT 19  /* what is writable never executes */
 #define FE_ARM_SCTLR_ON (FE_ARM_SCTLR_ONES | FE_ARM_SCTLR_M | FE_ARM_SCTLR_C | FE_ARM_SCTLR_SA | FE_ARM_SCTLR_I)
 
 /* Page-table entries. */

@@ -5,11 +5,11 @@
 #include <stdint.h>
 
 /* Reads or writes a system register by name; names that the assembler may not know are given by their encoding. */
-#define fe_arm_read(name)                                                                                                \
-    ({                                                                                                                   \
-        uint64_t fe_arm_value;                                                                                           \
-        __asm__ volatile("mrs %0, " name : "=r"(fe_arm_value)::"memory");                                                \
-        fe_arm_value;                                                                                                    \
+#define fe_arm_read(name)                                                                                              \
+    ({                                                                                                                 \
+        uint64_t fe_arm_value;                                                                                         \
+        __asm__ volatile("mrs %0, " name : "=r"(fe_arm_value)::"memory");                                              \
+        fe_arm_value;                                                                                                  \
     })
 #define fe_arm_write(name, value) __asm__ volatile("msr " name ", %0" ::"r"((uint64_t)(value)) : "memory")
 #define fe_arm_instruction_barrier() __asm__ volatile("isb" ::: "memory")
@@ -31,11 +31,13 @@ static inline int64_t fe_arm_call(bool hypervisor, uint64_t function, uint64_t a
     register uint64_t x2 __asm__("x2") = b;
     register uint64_t x3 __asm__("x3") = c;
     if (hypervisor)
-        __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7", "x8", "x9",
-                         "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
+        __asm__ volatile("hvc #0"
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+                           "x11", "x12", "x13", "x14", "x15", "x16", "x17");
     else
-        __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7", "x8", "x9",
-                         "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
+        __asm__ volatile("smc #0"
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7", "x8", "x9", "x10",
+                           "x11", "x12", "x13", "x14", "x15", "x16", "x17");
     return (int64_t)x0;
 }
 

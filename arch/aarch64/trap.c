@@ -112,8 +112,8 @@ void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), v
 void fe_arch_trap_registers(const struct fe_trap_frame *frame, void (*line)(const char *text)) {
     char text[128];
     for (unsigned i = 0; i < 30; i += 3) {
-        fe_format(text, sizeof text, "x%-2u %016llx  x%-2u %016llx  x%-2u %016llx", i, (unsigned long long)frame->x[i], i + 1,
-                  (unsigned long long)frame->x[i + 1], i + 2, (unsigned long long)frame->x[i + 2]);
+        fe_format(text, sizeof text, "x%-2u %016llx  x%-2u %016llx  x%-2u %016llx", i, (unsigned long long)frame->x[i],
+                  i + 1, (unsigned long long)frame->x[i + 1], i + 2, (unsigned long long)frame->x[i + 2]);
         line(text);
     }
     fe_format(text, sizeof text, "x30 %016llx  sp  %016llx  pc  %016llx", (unsigned long long)frame->x[30],

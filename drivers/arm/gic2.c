@@ -45,7 +45,7 @@ static void init_core(void) {
     unsigned index = fe_arch_core()->index;
     if (index < FE_ARRAY_LENGTH(targets)) {
         uint8_t mine = ((volatile uint8_t *)distributor)[GICD_ITARGETSR]; /* of a private interrupt: this core's bit */
-        targets[index] = mine ? mine : (uint8_t)(1u << index);             /* one-core controllers read as zero */
+        targets[index] = mine ? mine : (uint8_t)(1u << index);            /* one-core controllers read as zero */
     }
     fe_register_write(distributor, GICD_ICENABLER, UINT32_C(0xffff0000));
     for (unsigned line = 0; line < 32; line++)

@@ -14,7 +14,8 @@
 #define GICD_ICPENDR 0x0280
 #define GICD_IPRIORITYR 0x0400
 #define GICD_IROUTER 0x6000
-#define GICD_CTLR_ENABLE 0x12u /* group 1 (of the non-secure side), affinity routing; the same bits with one security state */
+#define GICD_CTLR_ENABLE                                                                                               \
+    0x12u /* group 1 (of the non-secure side), affinity routing; the same bits with one security state */
 #define GICD_CTLR_BUSY (1u << 31)
 
 #define GICR_CTLR 0x0000

@@ -57,7 +57,7 @@ fe_status fe_machine_discover(const struct fe_boot_entry *entry, const struct fe
     (void)info;
     const void *tree = tree_of(entry);
     name_machine(tree, machine);
-    fe_psci_init(tree, machine, complain); /* first: even without a console the machine can be turned off */
+    fe_psci_init(tree, machine, complain);  /* first: even without a console the machine can be turned off */
     fe_pl011_init(tree, machine, complain); /* a machine without a console runs all the same */
     find_cores(tree, machine, complain);
     if (!machine->core_start)

@@ -59,8 +59,12 @@ static int report_end(const char *name, const struct fe_task_result *result) {
             return (int)result->value;
         fe_print("run: %s returned %lld, which is no status (0 to 100)\n", name, (long long)result->value);
         return 1;
-    case FE_FAULTED: fe_print("run: %s faulted: %s\n", name, result->message); return 101;
-    default: fe_print("run: %s failed: %s\n", name, result->message); return 101;
+    case FE_FAULTED:
+        fe_print("run: %s faulted: %s\n", name, result->message);
+        return 101;
+    default:
+        fe_print("run: %s failed: %s\n", name, result->message);
+        return 101;
     }
 }
 

@@ -127,8 +127,7 @@ static void recall(struct line_editor *editor, size_t recalled) {
     }
     if (editor->recalled == 0)
         text_copy(editor->draft, editor->text, editor->length);
-    const char *line =
-        recalled == 0 ? editor->draft : editor->history[(editor->history_used - recalled) % LINE_HISTORY];
+    const char *line = recalled == 0 ? editor->draft : editor->history[(editor->history_used - recalled) % LINE_HISTORY];
     editor->recalled = recalled;
     editor->length = text_length(line);
     text_copy(editor->text, line, editor->length);
@@ -162,11 +161,15 @@ static enum line_event finish_line(struct line_editor *editor) {
 
 static enum line_event control(struct line_editor *editor, uint8_t byte) {
     switch (byte) {
-    case CONTROL('A'): move(editor, 0); break;
+    case CONTROL('A'):
+        move(editor, 0);
+        break;
     case CONTROL('B'):
         move(editor, editor->cursor - 1); /* before the start it wraps round, and is refused */
         break;
-    case CONTROL('C'): say(editor, "^C\n"); return LINE_ABANDONED;
+    case CONTROL('C'):
+        say(editor, "^C\n");
+        return LINE_ABANDONED;
     case CONTROL('D'):
         if (editor->length == 0) {
             say(editor, "\n");
@@ -174,11 +177,19 @@ static enum line_event control(struct line_editor *editor, uint8_t byte) {
         }
         cut(editor, editor->cursor, editor->cursor + (editor->cursor < editor->length));
         break;
-    case CONTROL('E'): move(editor, editor->length); break;
-    case CONTROL('F'): move(editor, editor->cursor + 1); break;
+    case CONTROL('E'):
+        move(editor, editor->length);
+        break;
+    case CONTROL('F'):
+        move(editor, editor->cursor + 1);
+        break;
     case CONTROL('H'):
-    case KEY_DELETE: cut(editor, editor->cursor - (editor->cursor > 0), editor->cursor); break;
-    case CONTROL('K'): cut(editor, editor->cursor, editor->length); break;
+    case KEY_DELETE:
+        cut(editor, editor->cursor - (editor->cursor > 0), editor->cursor);
+        break;
+    case CONTROL('K'):
+        cut(editor, editor->cursor, editor->length);
+        break;
     case CONTROL('L'):
         say(editor, CLEAR_SCREEN);
         redraw(editor);
@@ -186,10 +197,18 @@ static enum line_event control(struct line_editor *editor, uint8_t byte) {
     case CONTROL('N'):
         recall(editor, editor->recalled - 1); /* past the newest it wraps round, and is refused */
         break;
-    case CONTROL('P'): recall(editor, editor->recalled + 1); break;
-    case CONTROL('U'): cut(editor, 0, editor->cursor); break;
-    case CONTROL('W'): cut(editor, word_before(editor), editor->cursor); break;
-    default: say(editor, BELL); break;
+    case CONTROL('P'):
+        recall(editor, editor->recalled + 1);
+        break;
+    case CONTROL('U'):
+        cut(editor, 0, editor->cursor);
+        break;
+    case CONTROL('W'):
+        cut(editor, word_before(editor), editor->cursor);
+        break;
+    default:
+        say(editor, BELL);
+        break;
     }
     return LINE_MORE;
 }
@@ -197,27 +216,37 @@ static enum line_event control(struct line_editor *editor, uint8_t byte) {
 /* The letter that ends a sequence, or stands after ESC O. */
 static enum line_event key_letter(struct line_editor *editor, uint8_t letter) {
     switch (letter) {
-    case 'A': return control(editor, CONTROL('P'));
-    case 'B': return control(editor, CONTROL('N'));
-    case 'C': return control(editor, CONTROL('F'));
-    case 'D': return control(editor, CONTROL('B'));
-    case 'H': return control(editor, CONTROL('A'));
-    case 'F': return control(editor, CONTROL('E'));
-    default: return LINE_MORE; /* a key that means nothing here */
+    case 'A':
+        return control(editor, CONTROL('P'));
+    case 'B':
+        return control(editor, CONTROL('N'));
+    case 'C':
+        return control(editor, CONTROL('F'));
+    case 'D':
+        return control(editor, CONTROL('B'));
+    case 'H':
+        return control(editor, CONTROL('A'));
+    case 'F':
+        return control(editor, CONTROL('E'));
+    default:
+        return LINE_MORE; /* a key that means nothing here */
     }
 }
 
 static enum line_event key_number(struct line_editor *editor, unsigned number) {
     switch (number) {
     case 1:
-    case 7: return control(editor, CONTROL('A'));
+    case 7:
+        return control(editor, CONTROL('A'));
     case 3:
         if (editor->cursor < editor->length)
             cut(editor, editor->cursor, editor->cursor + 1);
         return LINE_MORE;
     case 4:
-    case 8: return control(editor, CONTROL('E'));
-    default: return LINE_MORE;
+    case 8:
+        return control(editor, CONTROL('E'));
+    default:
+        return LINE_MORE;
     }
 }
 
@@ -265,11 +294,13 @@ static enum line_event terminal_byte(struct line_editor *editor, uint8_t byte) {
         else if (byte < ' ' || byte == KEY_DELETE)
             return ground(editor, byte);
         return LINE_MORE; /* ESC and a letter: a key that means nothing here */
-    case LINE_SEQUENCE: return sequence(editor, byte);
+    case LINE_SEQUENCE:
+        return sequence(editor, byte);
     case LINE_LETTER:
         editor->state = LINE_GROUND;
         return byte < ' ' || byte == KEY_DELETE ? ground(editor, byte) : key_letter(editor, byte);
-    default: return ground(editor, byte);
+    default:
+        return ground(editor, byte);
     }
 }
 

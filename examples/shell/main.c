@@ -18,13 +18,18 @@ static void write_console(void *context, const char *text, size_t bytes) {
 /* What a finished line means. */
 static void act(struct shell *shell, struct line_editor *editor, enum line_event event) {
     switch (event) {
-    case LINE_DONE: shell_execute(shell, editor->text); break;
+    case LINE_DONE:
+        shell_execute(shell, editor->text);
+        break;
     case LINE_TOO_LONG:
         fe_print("shell: a line of more than %d bytes was left out\n", LINE_BYTES);
         shell->status = 2;
         break;
-    case LINE_END: shell->leaving = true; break;
-    default: break;
+    case LINE_END:
+        shell->leaving = true;
+        break;
+    default:
+        break;
     }
     if (!shell->leaving)
         line_begin(editor);

@@ -55,8 +55,7 @@ int fe_main(int argc, char **argv) {
     fe_status status = wordcount(files, count, fe_core_count(), NULL, &result);
     fe_heap_free(files);
     if (status == FE_ENOMEM) {
-        fe_print(
-            "wordcount: out of memory: these files have more distinct words than fit; give the machine more (MEM=)\n");
+        fe_print("wordcount: out of memory: these files have more distinct words than fit; give the machine more (MEM=)\n");
         return 1;
     }
     if (status != FE_OK) {

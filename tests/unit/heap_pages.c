@@ -83,8 +83,7 @@ Test(heap_pages, exhaustion_and_recovery) {
     unit_boot_core();
     cr_assert(fe_host_memory(GIB));
     uint64_t needed;
-    struct fe_memory_range ram[] = {
-        {0, 636 << 10}, {MIB + 0x123, 70 * MIB}, {100 * MIB, 5 * PAGE}, {500 * MIB, 40 * MIB}};
+    struct fe_memory_range ram[] = {{0, 636 << 10}, {MIB + 0x123, 70 * MIB}, {100 * MIB, 5 * PAGE}, {500 * MIB, 40 * MIB}};
     struct fe_memory_range reserved[] = {
         {510 * MIB + 17, 5000}, {2 * MIB, 3 * MIB}, {4 * MIB, 2 * MIB}, {0, 0}, {600 * MIB, MIB}};
     cr_assert_eq(fe_page_init(ram, 4, reserved, 5, 0, GIB, &needed), FE_OK);

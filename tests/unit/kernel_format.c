@@ -33,8 +33,7 @@ static void same(const char *format, ...) {
         cr_assert_eq(result, length, "\"%s\": length %d, not %d", format, result, length);
         if (size > 0) {
             size_t fits = size - 1 < (size_t)length ? size - 1 : (size_t)length;
-            cr_assert_eq(memcmp(got, expected, fits), 0, "\"%s\" in %zu: \"%s\", not \"%s\"", format, size, got,
-                         expected);
+            cr_assert_eq(memcmp(got, expected, fits), 0, "\"%s\" in %zu: \"%s\", not \"%s\"", format, size, got, expected);
             cr_assert_eq(got[fits], '\0');
         }
         cr_assert_eq(got[size], '#', "\"%s\" wrote behind %zu bytes", format, size);

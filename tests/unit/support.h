@@ -40,17 +40,16 @@ extern __thread bool unit_trapping;
 extern __thread enum fe_context_kind unit_context; /* what fe_context answers; at first FE_CONTEXT_TASK */
 
 /* Runs `statement`, which must fail or panic with a message that contains `part`. */
-#define unit_expect(kind, part, statement)                                                                             \
-    do {                                                                                                               \
-        unit_failure = UNIT_NONE;                                                                                      \
-        unit_trapping = true;                                                                                          \
-        if (setjmp(unit_trap) == 0) {                                                                                  \
-            statement;                                                                                                 \
-        }                                                                                                              \
-        unit_trapping = false;                                                                                         \
-        cr_assert_eq(unit_failure, (kind), "%s: did not fail as expected", #statement);                                \
-        cr_assert_not_null(strstr(unit_message, (part)), "%s: said \"%s\", not \"%s\"", #statement, unit_message,      \
-                           (part));                                                                                    \
+#define unit_expect(kind, part, statement)                                                                                 \
+    do {                                                                                                                   \
+        unit_failure = UNIT_NONE;                                                                                          \
+        unit_trapping = true;                                                                                              \
+        if (setjmp(unit_trap) == 0) {                                                                                      \
+            statement;                                                                                                     \
+        }                                                                                                                  \
+        unit_trapping = false;                                                                                             \
+        cr_assert_eq(unit_failure, (kind), "%s: did not fail as expected", #statement);                                    \
+        cr_assert_not_null(strstr(unit_message, (part)), "%s: said \"%s\", not \"%s\"", #statement, unit_message, (part)); \
     } while (0)
 #define unit_expect_fail(part, statement) unit_expect(UNIT_FAILED, part, statement)
 #define unit_expect_panic(part, statement) unit_expect(UNIT_PANICKED, part, statement)
