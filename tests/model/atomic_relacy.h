@@ -55,10 +55,10 @@ static inline void fe_model_fence(rl::memory_order order, rl::debug_info_param i
         rl::atomic_thread_fence(order, info);
 }
 
-template <typename T>
-class fe_model_atomic {
-public:
-    fe_model_atomic() : was_private_(false) {}
+template <typename T> class fe_model_atomic {
+  public:
+    fe_model_atomic() : was_private_(false) {
+    }
 
     T load(rl::memory_order order, rl::debug_info_param info) const {
         touch(info);
@@ -98,7 +98,7 @@ public:
         return atomic_.fetch_and(value, order, info);
     }
 
-private:
+  private:
     rl::atomic<T> atomic_;
     mutable rl::var<int> reach_;
     bool was_private_;
@@ -117,15 +117,18 @@ typedef fe_model_atomic<uintptr_t> fe_atomic_uptr;
 typedef fe_model_atomic<void *> fe_atomic_pointer;
 
 class fe_speculative_pointer {
-public:
-    fe_speculative_pointer() : confirmed_by_(-1) {}
+  public:
+    fe_speculative_pointer() : confirmed_by_(-1) {
+    }
 
     void *read(rl::debug_info_param info) {
         void *value = value_.load(rl::mo_relaxed, info);
         read_[rl::ctx().current_thread()](info).store(0);
         return value;
     }
-    void confirm() { confirmed_by_ = (int)rl::ctx().current_thread(); }
+    void confirm() {
+        confirmed_by_ = (int)rl::ctx().current_thread();
+    }
     void write(void *value, rl::debug_info_param info) {
         if (confirmed_by_ >= 0)
             (void)read_[confirmed_by_](info).load();
@@ -133,7 +136,7 @@ public:
         value_.store(value, rl::mo_relaxed, info);
     }
 
-private:
+  private:
     enum { THREADS_MAX = 8 };
     rl::atomic<void *> value_;
     rl::var<int> read_[THREADS_MAX];

@@ -7,8 +7,7 @@
 #include <heap/batch.h>
 
 /* SENDERS of EACH batches. The owner drains as heap/remote.c does, and destroys what it has done with. */
-template <int SENDERS, int EACH>
-struct batch_suite : rl::test_suite<batch_suite<SENDERS, EACH>, SENDERS + 1> {
+template <int SENDERS, int EACH> struct batch_suite : rl::test_suite<batch_suite<SENDERS, EACH>, SENDERS + 1> {
     fe_batch_stack stack;
     fe_batch batches[SENDERS * EACH];
     bool got[SENDERS * EACH];

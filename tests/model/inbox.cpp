@@ -17,7 +17,9 @@ struct inbox_suite : rl::test_suite<inbox_suite<PRODUCERS, EACH, AGAIN>, PRODUCE
     fe_inbox inbox;
     letter letters[PRODUCERS * EACH];
 
-    void before() { fe_inbox_init(&inbox); }
+    void before() {
+        fe_inbox_init(&inbox);
+    }
     void produce(int producer) {
         for (int i = 0; i < EACH; i++) {
             letter *l = &letters[producer * EACH + i];
@@ -90,7 +92,9 @@ struct told_when_empty : rl::test_suite<told_when_empty, 3> {
                 rl::yield(1, RL_INFO);
         }
     }
-    void after() { RL_ASSERT(got == 2); }
+    void after() {
+        RL_ASSERT(got == 2);
+    }
 };
 
 typedef inbox_suite<1, 2, false> one_producer;
@@ -98,13 +102,11 @@ typedef inbox_suite<2, 2, false> two_producers;
 typedef inbox_suite<3, 1, true> three_producers;
 
 static const fe_model_case cases[] = {
-    {"inbox: one producer",
-     &rl::simulate<one_producer>, FE_MODEL_FULL, FE_MODEL_FULL},
-    {"inbox: two producers, in order",
-     &rl::simulate<two_producers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"inbox: three producers, and a node pushed again",
-     &rl::simulate<three_producers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"inbox: a consumer that slept is told",
-     &rl::simulate<told_when_empty>, FE_MODEL_RANDOM(50000), FE_MODEL_RANDOM(2000000)},
+    {"inbox: one producer", &rl::simulate<one_producer>, FE_MODEL_FULL, FE_MODEL_FULL},
+    {"inbox: two producers, in order", &rl::simulate<two_producers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"inbox: three producers, and a node pushed again", &rl::simulate<three_producers>, FE_MODEL_RANDOM(100000),
+     FE_MODEL_RANDOM(5000000)},
+    {"inbox: a consumer that slept is told", &rl::simulate<told_when_empty>, FE_MODEL_RANDOM(50000),
+     FE_MODEL_RANDOM(2000000)},
 };
 FE_MODEL_MAIN(cases)

@@ -23,14 +23,14 @@ struct fe_model_search {
     unsigned extent; /* random: executions; bound: preemptions of each thread */
 };
 /* So many executions, drawn with the execution's number as the seed, so that each run is the same. */
-#define FE_MODEL_RANDOM(executions) \
+#define FE_MODEL_RANDOM(executions)                                                                                    \
     { rl::random_scheduler_type, executions }
 /* Every execution in which no thread is preempted more often, where loads see the newest value or the one before. It
  * finds what needs one thread to run alone for long, which a random search hardly ever does. */
-#define FE_MODEL_BOUND(preemptions) \
+#define FE_MODEL_BOUND(preemptions)                                                                                    \
     { rl::fair_context_bound_scheduler_type, preemptions }
 /* Every execution, where loads see the newest value or the one before. */
-#define FE_MODEL_FULL \
+#define FE_MODEL_FULL                                                                                                  \
     { rl::fair_full_search_scheduler_type, 0 }
 
 struct fe_model_case {
@@ -124,9 +124,9 @@ static int fe_model_main(int argc, char **argv, const fe_model_case *cases, int 
     return passed ? 0 : 1;
 }
 
-#define FE_MODEL_MAIN(cases) \
-    int main(int argc, char **argv) { \
-        return fe_model_main(argc, argv, cases, (int)(sizeof cases / sizeof cases[0])); \
+#define FE_MODEL_MAIN(cases)                                                                                           \
+    int main(int argc, char **argv) {                                                                                  \
+        return fe_model_main(argc, argv, cases, (int)(sizeof cases / sizeof cases[0]));                                \
     }
 
 #endif

@@ -8,8 +8,9 @@
 MODEL_OUT      := build/model
 MODELS         := $(sort $(basename $(notdir $(wildcard tests/model/*.cpp))))
 MODEL_PROGRAMS := $(MODELS:%=$(MODEL_OUT)/%)
-# Relacy is C++98 and full of what later compilers warn of.
-MODEL_CXX      := g++ -std=gnu++98 -w -O2 -DFE_MODEL -I include -I .
+# Relacy is C++98 and full of what later compilers warn of; -O2 takes twice as long to compile as -O1 and saves a tenth of
+# the runs.
+MODEL_CXX      := g++ -std=gnu++98 -w -O1 -DFE_MODEL -I include -I .
 
 $(MODEL_OUT)/%: tests/model/%.cpp tests/model/model.mk | deps-model
 	@mkdir -p $(@D)

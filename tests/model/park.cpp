@@ -5,10 +5,9 @@
 #include "model.h"
 #include <sched/park.h>
 
-template <int WAKERS>
-struct park_suite : rl::test_suite<park_suite<WAKERS>, WAKERS + 1> {
+template <int WAKERS> struct park_suite : rl::test_suite<park_suite<WAKERS>, WAKERS + 1> {
     fe_atomic_u32 word;
-    FE_PLAIN(int) context;          /* what the switch saves: whoever runs the task has it alone */
+    FE_PLAIN(int) context;           /* what the switch saves: whoever runs the task has it alone */
     fe_atomic_u32 condition[WAKERS]; /* relaxed: only the word orders them */
     int finished;
 
@@ -45,7 +44,9 @@ struct park_suite : rl::test_suite<park_suite<WAKERS>, WAKERS + 1> {
         if (fe_parking_notify(&word))
             run_task();
     }
-    void after() { RL_ASSERT(finished == 1); }
+    void after() {
+        RL_ASSERT(finished == 1);
+    }
 };
 
 typedef park_suite<1> one_waker;
@@ -53,11 +54,8 @@ typedef park_suite<2> two_wakers;
 typedef park_suite<3> three_wakers;
 
 static const fe_model_case cases[] = {
-    {"park: one waker",
-     &rl::simulate<one_waker>, FE_MODEL_FULL, FE_MODEL_FULL},
-    {"park: two wakers",
-     &rl::simulate<two_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"park: three wakers",
-     &rl::simulate<three_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"park: one waker", &rl::simulate<one_waker>, FE_MODEL_FULL, FE_MODEL_FULL},
+    {"park: two wakers", &rl::simulate<two_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"park: three wakers", &rl::simulate<three_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)

@@ -17,8 +17,8 @@
 /* SENDERS senders of EACH values (or as many as succeed), which then close. The receiver receives until it sees that.
  * */
 template <char KIND, int SENDERS, int EACH, bool SENDERS_EXPIRE, bool RECEIVER_EXPIRES>
-struct transfer_suite : rl::test_suite<transfer_suite<KIND, SENDERS, EACH, SENDERS_EXPIRE, RECEIVER_EXPIRES>, SENDERS +
-1> {
+struct transfer_suite
+    : rl::test_suite<transfer_suite<KIND, SENDERS, EACH, SENDERS_EXPIRE, RECEIVER_EXPIRES>, SENDERS + 1> {
     model_pipe<KIND, (SENDERS > 1)> p;
     task tasks[SENDERS + 1];
     int sent[SENDERS], received[SENDERS];
@@ -81,12 +81,13 @@ struct close_suite : rl::test_suite<close_suite, 2> {
         else
             RL_ASSERT(p.receive(&receiver, &v) == CLOSED);
     }
-    void after() { receiver.destroy(); }
+    void after() {
+        receiver.destroy();
+    }
 };
 
 /* COUNT values and no closing: the receiver waits for each, and nothing but the send of it wakes it. */
-template <char KIND, int COUNT>
-struct stream_suite : rl::test_suite<stream_suite<KIND, COUNT>, 2> {
+template <char KIND, int COUNT> struct stream_suite : rl::test_suite<stream_suite<KIND, COUNT>, 2> {
     model_pipe<KIND, false> p;
     task tasks[2];
 
@@ -135,8 +136,7 @@ struct oneshot_suite : rl::test_suite<oneshot_suite, 2> {
 };
 
 /* The receiver closes; a sender that waits for room, or for its value to be taken, hears of it. */
-template <char KIND>
-struct port_close_suite : rl::test_suite<port_close_suite<KIND>, 2> {
+template <char KIND> struct port_close_suite : rl::test_suite<port_close_suite<KIND>, 2> {
     model_pipe<KIND, false> p;
     task sender;
 
@@ -152,7 +152,9 @@ struct port_close_suite : rl::test_suite<port_close_suite<KIND>, 2> {
                 if (p.send(&sender, i) != OK)
                     break;
     }
-    void after() { sender.destroy(); }
+    void after() {
+        sender.destroy();
+    }
 };
 
 typedef transfer_suite<'c', 1, 2, false, false> cell_one;

@@ -21,7 +21,9 @@ struct task {
         may_expire = deadline;
         expired = false;
     }
-    void destroy() { rl::rl_sem_destroy(&resumed, RL_INFO); }
+    void destroy() {
+        rl::rl_sem_destroy(&resumed, RL_INFO);
+    }
     void park() {
         if (fe_parking_commit(&parking))
             while (rl::rl_sem_wait(&resumed, RL_INFO) != 0)
@@ -64,8 +66,7 @@ struct list_node {
 };
 
 /* KIND: 'c' cell, 'm' rendezvous ("meeting"), 'r' ring, 'l' list. */
-template <char KIND, bool SHARED>
-struct model_pipe {
+template <char KIND, bool SHARED> struct model_pipe {
     fe_atomic_u32 word, closed, crowded, senders, sequences[SLOTS];
     fe_atomic_uptr waiter, pending;
     FE_PLAIN(int) value[SLOTS];

@@ -7,12 +7,15 @@
 #include <sched/ring.h>
 
 /* Items that count how often they were run. The count is plain: who takes an item must have been handed it in order. */
-template <int COUNT>
-struct items {
+template <int COUNT> struct items {
     FE_PLAIN(int) runs[COUNT];
 
-    void make(int index) { fe_plain_set(runs[index], 0); }
-    void *address(int index) { return &runs[index]; }
+    void make(int index) {
+        fe_plain_set(runs[index], 0);
+    }
+    void *address(int index) {
+        return &runs[index];
+    }
     static void run(void *item) {
         rl::var<int> *runs_of = (rl::var<int> *)item;
         fe_plain_set(*runs_of, fe_plain_get(*runs_of) + 1);
@@ -157,7 +160,8 @@ struct taking_turns : rl::test_suite<taking_turns, 3> {
             current = next;
         }
     }
-    void after() {}
+    void after() {
+    }
 };
 
 /* The same in a full ring, where the slot that is written is the one just taken, or stolen. */
@@ -190,19 +194,19 @@ struct taking_turns_when_full : rl::test_suite<taking_turns_when_full, 3> {
             current = next;
         }
     }
-    void after() {}
+    void after() {
+    }
 };
 
 static const fe_model_case cases[] = {
-    {"ring: owner and thief take each item once",
-     &rl::simulate<both_take>, FE_MODEL_BOUND(2), FE_MODEL_FULL},
-    {"ring: an item that takes turns is found saved",
-     &rl::simulate<taking_turns>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"ring: items take turns in a full ring under two thieves",
-     &rl::simulate<taking_turns_when_full>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"ring: slots come round under two thieves",
-     &rl::simulate<owner_and_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"ring: what was stolen is stolen again",
-     &rl::simulate<chain_of_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"ring: owner and thief take each item once", &rl::simulate<both_take>, FE_MODEL_BOUND(2), FE_MODEL_FULL},
+    {"ring: an item that takes turns is found saved", &rl::simulate<taking_turns>, FE_MODEL_RANDOM(100000),
+     FE_MODEL_RANDOM(5000000)},
+    {"ring: items take turns in a full ring under two thieves", &rl::simulate<taking_turns_when_full>,
+     FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"ring: slots come round under two thieves", &rl::simulate<owner_and_thieves>, FE_MODEL_RANDOM(100000),
+     FE_MODEL_RANDOM(5000000)},
+    {"ring: what was stolen is stolen again", &rl::simulate<chain_of_thieves>, FE_MODEL_RANDOM(100000),
+     FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)
