@@ -182,7 +182,7 @@ void fe_fail_at(const char *file, int line, const char *format, ...) {
     int length = fe_format_v(text, sizeof text, format, arguments);
     va_end(arguments);
     if (!self->current || self->core.interrupt_depth)
-        fe_panic("failure outside a task: %s (%s:%d)", text, file, line);
+        fe_panic_at(file, line, "failure outside a task: %s", text);
     struct fe_tcb *task = self->current;
     __builtin_memcpy(task->message, text, sizeof text);
     if (length >= 0 && (size_t)length < sizeof text)
