@@ -41,7 +41,7 @@ struct fe_scheduler {
     struct fe_tcb *current; /* NULL: scheduler context */
     struct fe_tcb *lifo;    /* made ready by the running task */
     struct fe_tcb *first;   /* made ready in scheduler context when nothing else was: runs next */
-    uint32_t ticks_left;    /* switches until the next poll */
+    int32_t ticks_left;     /* switches until the next poll; none left: due */
     /* What keeps a switch from its short path, in bytes so that one load sees them all. */
     volatile union fe_unusual {
         uint32_t any;
@@ -131,8 +131,7 @@ struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *scheduler);
 
 /* The next task to run, off the queues; NULL: the scheduler has to look. */
 static inline __attribute__((always_inline)) struct fe_tcb *fe_scheduler_take(struct fe_scheduler *self) {
-    self->ticks_left--;
-    if (FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left == 0))
+    if (FE_UNLIKELY(--self->ticks_left <= 0) || FE_UNLIKELY(self->unusual.any != 0))
         return fe_scheduler_take_unusual(self);
     struct fe_tcb *next = self->lifo;
     if (next)
@@ -197,6 +196,35 @@ void fe_task_parked(struct fe_tcb *task);
 static inline __attribute__((always_inline)) void fe_scheduler_park(struct fe_scheduler *self, struct fe_tcb *task) {
     fe_scheduler_leave(self, task, fe_task_parked);
     fe_parking_reset(&task->parking);
+}
+
+/* fe_park by the running task of `self`, with the common case (a task in `lifo`) straight through. Keeps nothing in a
+ * register over the switch, so that its caller need not save any. */
+static inline __attribute__((always_inline)) void fe_scheduler_park_short(struct fe_scheduler *self) {
+    struct fe_tcb *next = self->lifo;
+    if (FE_UNLIKELY(--self->ticks_left <= 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(next == NULL)) {
+        self->ticks_left++;
+        fe_park();
+        return;
+    }
+    struct fe_tcb *task = self->current;
+    self->lifo = NULL;
+    task->after = fe_task_parked;
+    self->current = next;
+    fe_scheduler_arrive(fe_arch_switch(&task->context, &next->context, task));
+    fe_parking_reset(&fe_scheduler_self()->current->parking);
+}
+
+/* fe_unpark from a task; true if the caller must still pass `tcb` to fe_scheduler_ready. */
+static inline __attribute__((always_inline)) bool fe_scheduler_unpark_short(struct fe_tcb *tcb) {
+    if (FE_UNLIKELY(!fe_parking_notify(&tcb->parking)))
+        return false;
+    struct fe_scheduler *self = fe_scheduler_self();
+    if (FE_UNLIKELY(tcb->home != FE_ANY_CORE) || FE_UNLIKELY(self->lifo != NULL))
+        return true;
+    tcb->core = self->core.index;
+    self->lifo = tcb;
+    return false;
 }
 
 /* stack.c */

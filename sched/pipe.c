@@ -1,11 +1,14 @@
 /* The ends of pipes: opening, copying, closing. What is not received when both are closed is released. */
-#include "pipe.h"
+#include "meet.h"
 
 #include <ferrite/heap.h>
 #include <ferrite/panic.h>
 
 static size_t queue_bytes(enum fe_pipe_kind kind, size_t value_bytes, size_t capacity) {
     switch (kind) {
+    case FE_PIPE_MEETING:
+    case FE_PIPE_MEETING_WORD:
+        return 0;
     case FE_PIPE_CELL:
         return value_bytes;
     case FE_PIPE_RING:
@@ -13,6 +16,14 @@ static size_t queue_bytes(enum fe_pipe_kind kind, size_t value_bytes, size_t cap
     default:
         return sizeof(struct fe_pipe_list) + FE_CACHE_LINE;
     }
+}
+
+static enum fe_pipe_kind kind_for(size_t value_bytes, size_t capacity) {
+    if (capacity == FE_RENDEZVOUS)
+        return value_bytes == sizeof(uint64_t) ? FE_PIPE_MEETING_WORD : FE_PIPE_MEETING;
+    if (capacity == FE_UNBOUNDED)
+        return FE_PIPE_LIST;
+    return capacity == 1 ? FE_PIPE_CELL : FE_PIPE_RING;
 }
 
 fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes, size_t capacity, unsigned flags) {
@@ -23,7 +34,7 @@ fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes,
         (capacity > FE_PIPE_CAPACITY_MAX && capacity != FE_UNBOUNDED) ||
         ((flags & FE_PIPE_BLOCKS) && value_bytes != sizeof(void *)))
         return FE_EINVAL;
-    enum fe_pipe_kind kind = capacity <= 1 ? FE_PIPE_CELL : capacity == FE_UNBOUNDED ? FE_PIPE_LIST : FE_PIPE_RING;
+    enum fe_pipe_kind kind = kind_for(value_bytes, capacity);
     if (kind == FE_PIPE_RING)
         capacity = (size_t)1 << (64 - __builtin_clzll(capacity - 1));
     size_t bytes = offsetof(struct fe_pipe, queue) + queue_bytes(kind, value_bytes, capacity);
@@ -37,7 +48,6 @@ fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes,
         .mask = (uint32_t)capacity - 1,
         .kind = (uint8_t)kind,
         .shared = (flags & FE_PIPE_SHARED) != 0,
-        .rendezvous = capacity == FE_RENDEZVOUS,
         .flags = (uint8_t)flags,
     };
     pipe->waiting_tail = &pipe->waiting;
@@ -95,6 +105,8 @@ void fe_sender_close(fe_sender sender) {
     if (!fe_ends_drop(&pipe->senders))
         return;
     fe_ends_close(&pipe->closed, FE_SENDER_CLOSED);
+    if (fe_pipe_is_meeting(pipe))
+        fe_meet_close(pipe, FE_MEET_RECEIVER);
     fe_pipe_tell_receiver(pipe);
     drop_end(pipe);
 }
@@ -105,10 +117,9 @@ void fe_port_close(fe_port port) {
     fe_select_forget(pipe);
     fe_ends_close(&pipe->closed, FE_PORT_CLOSED);
     fe_pipe_wake_senders(pipe, true);
-    struct fe_tcb *sender = (struct fe_tcb *)fe_pending_find(&pipe->pending);
-    if (sender)
-        fe_unpark(sender); /* takes its value back */
-    if (!pipe->rendezvous)
+    if (fe_pipe_is_meeting(pipe))
+        fe_meet_close(pipe, FE_MEET_SENDER); /* who keeps its value */
+    else
         drain(pipe);
     drop_end(pipe);
 }

@@ -2,9 +2,10 @@
  * A pipe's memory, and what pipe.c (ends), transfer.c (send and receive), pipe_wait.c and select.c share.
  *
  * One heap block: three cache lines by who writes them, then the queue, whose kind follows from the capacity:
- *   cell   at most one value (pipe_cell.h)
- *   ring   bounded (pipe_ring.h): sequences, then values
- *   list   unbounded (pipe_list.h): nodes from the heap, one of which is kept for the next send
+ *   meeting  none: a rendezvous (pipe_meet.h, meet.c)
+ *   cell     at most one value (pipe_cell.h)
+ *   ring     bounded (pipe_ring.h): sequences, then values
+ *   list     unbounded (pipe_list.h): nodes from the heap, one of which is kept for the next send
  */
 #ifndef FERRITE_SCHED_PIPE_H
 #define FERRITE_SCHED_PIPE_H
@@ -14,6 +15,7 @@
 #include "pipe_cell.h"
 #include "pipe_ends.h"
 #include "pipe_list.h"
+#include "pipe_meet.h"
 #include "pipe_ring.h"
 #include "pipe_select.h"
 #include "pipe_waiter.h"
@@ -22,7 +24,13 @@
 #include <ferrite/pipe.h>
 #include <heap/spinlock.h>
 
-enum fe_pipe_kind { FE_PIPE_CELL, FE_PIPE_RING, FE_PIPE_LIST };
+enum fe_pipe_kind {
+    FE_PIPE_CELL,
+    FE_PIPE_RING,
+    FE_PIPE_LIST,
+    FE_PIPE_MEETING,
+    FE_PIPE_MEETING_WORD, /* the same, of values of 8 bytes */
+};
 
 /* A sender that waits for room; on its stack, in the pipe's list. */
 struct fe_pipe_sender {
@@ -43,7 +51,6 @@ struct fe_pipe {
     uint32_t mask; /* ring: capacity - 1 */
     uint8_t kind;
     bool shared;
-    bool rendezvous;
     uint8_t flags;
     /* Both ends, seldom. */
     fe_atomic_u32 closed;    /* pipe_ends.h */
@@ -55,7 +62,7 @@ struct fe_pipe {
     /* Senders. */
     FE_CACHE_ALIGNED fe_atomic_u32 word; /* cell: its word; ring: tail; list: values sent */
     fe_atomic_u32 senders;               /* open copies of the sending end */
-    fe_atomic_uptr pending;              /* pipe_waiter.h */
+    fe_atomic_uptr meeting;              /* rendezvous: pipe_meet.h */
 
     /* The receiver. */
     FE_CACHE_ALIGNED uint32_t head; /* ring: position; list: values received */
@@ -87,10 +94,17 @@ static inline struct fe_pipe_list *fe_pipe_list(struct fe_pipe *pipe) {
     return (struct fe_pipe_list *)(void *)(((uintptr_t)pipe->queue + FE_CACHE_LINE - 1) & ~(uintptr_t)(FE_CACHE_LINE - 1));
 }
 
+static inline bool fe_pipe_is_meeting(const struct fe_pipe *pipe) {
+    return pipe->kind >= FE_PIPE_MEETING;
+}
+
 /* `bytes` is pipe->value_bytes. */
 static inline unsigned char *fe_pipe_slot(struct fe_pipe *pipe, uint32_t position, size_t bytes) {
     return pipe->queue + ((size_t)(pipe->mask + 1) * sizeof(fe_atomic_u32)) + (size_t)(position & pipe->mask) * bytes;
 }
+
+/* The end of the plain forms: fails the task unless `status` is FE_OK. */
+void fe_pipe_must(fe_status status, const char *what);
 
 /* Whether a receive would not wait, by a receiver that has announced itself. */
 bool fe_pipe_ready(struct fe_pipe *pipe);
@@ -98,6 +112,11 @@ bool fe_pipe_ready(struct fe_pipe *pipe);
 bool fe_pipe_tell_receiver(struct fe_pipe *pipe);
 /* Wakes one sender that waits for room, or all. */
 void fe_pipe_wake_senders(struct fe_pipe *pipe, bool all);
+/* The same for one, after room was made. */
+static inline void fe_pipe_tell_senders(struct fe_pipe *pipe) {
+    if (FE_UNLIKELY(fe_crowd_waits(&pipe->crowded)))
+        fe_pipe_wake_senders(pipe, false);
+}
 /* Waits until there may be room, or the pipe is closed. FE_OK, FE_ETIMEDOUT. `again`: the caller has waited before. */
 fe_status fe_pipe_wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds deadline);
 /* The selector's part of fe_pipe_tell_receiver. */

@@ -59,8 +59,15 @@ void fe_pipe_wake_senders(struct fe_pipe *pipe, bool all) {
 static bool has_room(struct fe_pipe *pipe) {
     if (fe_ends_closed_after_announcing(&pipe->closed)) /* fe_port_close wakes who announced himself before it */
         return true;
-    return pipe->kind == FE_PIPE_CELL ? fe_cell_has_room(&pipe->word)
-                                      : fe_pipe_ring_has_room(&pipe->word, fe_pipe_sequences(pipe), pipe->mask);
+    switch (pipe->kind) {
+    case FE_PIPE_CELL:
+        return fe_cell_has_room(&pipe->word);
+    case FE_PIPE_MEETING:
+    case FE_PIPE_MEETING_WORD:
+        return !(fe_meet_look_after_announcing(&pipe->meeting) & FE_MEET_SENDER);
+    default:
+        return fe_pipe_ring_has_room(&pipe->word, fe_pipe_sequences(pipe), pipe->mask);
+    }
 }
 
 fe_status fe_pipe_wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds deadline) {

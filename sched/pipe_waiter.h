@@ -5,10 +5,8 @@
  *
  *   waiter   the receiver's task, or the selector that the port is in (tagged)
  *   crowded  whether senders wait for room; they stand in a list under the pipe's lock
- *   pending  rendezvous: the task whose value lies in the cell, and which waits for it to be taken
  *
- * Exactly one sender claims each announcement of the receiver, and a claimed receiver looks at the queue at least once
- * more before it returns. That is what lets the sender of a rendezvous go on at once: its value is as good as received.
+ * Exactly one sender claims each announcement of the receiver.
  */
 #ifndef FERRITE_SCHED_PIPE_WAITER_H
 #define FERRITE_SCHED_PIPE_WAITER_H
@@ -66,26 +64,6 @@ static inline void fe_crowd_release(fe_atomic_u32 *queued) {
 /* Whether a waiting sender's node is in the list. Its owner, without the lock. */
 static inline bool fe_crowd_held(const fe_atomic_u32 *queued) {
     return fe_load_acquire(queued) != 0; /* pairs with fe_crowd_release */
-}
-
-/*
- * A sender is about to wait for its value to be taken; it must look at the cell once more (fe_cell_pending). Returns
- * whom it displaced, or 0. If that look says that its own value is gone, the one displaced may be the next sender,
- * whose value lies there now: the caller must unpark it, and it must announce itself anew.
- */
-static inline uintptr_t fe_pending_announce(fe_atomic_uptr *pending, uintptr_t who) {
-    return fe_exchange_seq_cst(pending, who); /* before that look; pairs with fe_pending_find */
-}
-
-/* Who waits for its value to be taken, or 0; after fe_cell_claim, or the port's closing. */
-static inline uintptr_t fe_pending_find(const fe_atomic_uptr *pending) {
-    return fe_load_seq_cst(pending); /* pairs with fe_pending_announce */
-}
-
-/* That sender no longer waits. */
-static inline void fe_pending_retract(fe_atomic_uptr *pending, uintptr_t who) {
-    /* Relaxed: a later sender may be there already; ours, if seen too late, costs it one wake-up in vain. */
-    (void)fe_cas_relaxed(pending, &who, 0);
 }
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * Sending and receiving. The queues (pipe_cell.h, pipe_ring.h, inbox.h) never wait; here is what waits.
+ * Sending and receiving. The queues (pipe_cell.h, pipe_ring.h, inbox.h) never wait; here is what waits. A rendezvous has
+ * no queue: meet.c.
  *
  * Both sides follow one pattern: try; announce; look once more; park. What changes the queue looks for announcements
  * after the change, and both the change and the announcement are sequentially consistent, so one sees the other.
  */
-#include "pipe.h"
+#include "meet.h"
 
 #include <ferrite/context.h>
 #include <ferrite/heap.h>
@@ -49,16 +50,16 @@ LONG bool list_take(struct fe_pipe *pipe, void *value) {
     return true;
 }
 
-/* Puts the value into a cell or a ring. *version: of the cell, for a rendezvous. FE_OK, FE_ECLOSED, FE_EAGAIN (full). */
-SHORT fe_status put(struct fe_pipe *pipe, const void *value, size_t bytes, uint32_t *version) {
-    *version = 0;
+/* Puts the value into a cell or a ring. FE_OK, FE_ECLOSED, FE_EAGAIN (full). */
+SHORT fe_status put(struct fe_pipe *pipe, const void *value, size_t bytes) {
     if (FE_UNLIKELY(fe_ends_closed(&pipe->closed) != 0))
         return FE_ECLOSED;
     if (pipe->kind == FE_PIPE_CELL) {
-        if (!fe_cell_reserve(&pipe->word, pipe->shared, version))
+        uint32_t version;
+        if (!fe_cell_reserve(&pipe->word, pipe->shared, &version))
             return FE_EAGAIN;
         __builtin_memcpy(pipe->queue, value, bytes);
-        fe_cell_publish(&pipe->word, *version);
+        fe_cell_publish(&pipe->word, version);
     } else {
         fe_atomic_u32 *sequences = fe_pipe_sequences(pipe);
         uint32_t position;
@@ -70,19 +71,16 @@ SHORT fe_status put(struct fe_pipe *pipe, const void *value, size_t bytes, uint3
     return FE_OK;
 }
 
-/* The same for a pipe of any kind. */
-static fe_status put_any(struct fe_pipe *pipe, const void *value, uint32_t *version) {
+/* The same for a queue of any kind. */
+static fe_status put_any(struct fe_pipe *pipe, const void *value) {
     if (pipe->kind != FE_PIPE_LIST)
-        return put(pipe, value, pipe->value_bytes, version);
-    *version = 0;
+        return put(pipe, value, pipe->value_bytes);
     return fe_ends_closed(&pipe->closed) ? FE_ECLOSED : list_put(pipe, value);
 }
 
-/* Takes a value out; false if there is none. Senders that wait for room must be looked for (made_room); *sender: the one
- * whose rendezvous this was, and who waits for it, or NULL. */
-SHORT bool take(struct fe_pipe *pipe, void *value, size_t bytes, struct fe_tcb **sender) {
+/* Takes a value out; false if there is none. Senders that wait for room must be looked for (fe_pipe_tell_senders). */
+SHORT bool take(struct fe_pipe *pipe, void *value, size_t bytes) {
     uint32_t version;
-    *sender = NULL;
     if (FE_LIKELY(pipe->kind == FE_PIPE_RING)) {
         fe_atomic_u32 *sequences = fe_pipe_sequences(pipe);
         if (!fe_pipe_ring_ready(sequences, pipe->mask, pipe->head))
@@ -92,40 +90,20 @@ SHORT bool take(struct fe_pipe *pipe, void *value, size_t bytes, struct fe_tcb *
         pipe->head++;
     } else if (pipe->kind == FE_PIPE_LIST) {
         return list_take(pipe, value); /* nobody waits for room */
-    } else if (!pipe->rendezvous) {
+    } else {
         if (!fe_cell_take(&pipe->word, &version))
             return false;
         __builtin_memcpy(value, pipe->queue, bytes);
-        fe_cell_empty(&pipe->word, version);
-    } else {
-        if (!fe_cell_claim(&pipe->word, &version))
-            return false;
-        __builtin_memcpy(value, pipe->queue, bytes);
-        *sender = (struct fe_tcb *)fe_pending_find(&pipe->pending);
         fe_cell_empty(&pipe->word, version);
     }
     return true;
 }
 
-LONG void let_one_in(struct fe_pipe *pipe, struct fe_tcb *sender) {
-    if (sender)
-        fe_unpark(sender);
-    fe_pipe_wake_senders(pipe, false);
-}
-
-SHORT void made_room(struct fe_pipe *pipe, struct fe_tcb *sender) {
-    if (FE_UNLIKELY(fe_crowd_waits(&pipe->crowded)))
-        let_one_in(pipe, sender);
-    else if (sender)
-        fe_unpark(sender);
-}
-
 /* As take, whole. */
 static bool take_any(struct fe_pipe *pipe, void *value) {
-    struct fe_tcb *sender;
-    if (!take(pipe, value, pipe->value_bytes, &sender))
+    if (!take(pipe, value, pipe->value_bytes))
         return false;
-    made_room(pipe, sender);
+    fe_pipe_tell_senders(pipe);
     return true;
 }
 
@@ -135,45 +113,14 @@ bool fe_pipe_ready(struct fe_pipe *pipe) {
     switch (pipe->kind) {
     case FE_PIPE_CELL:
         return fe_cell_ready_after_announcing(&pipe->word);
+    case FE_PIPE_MEETING:
+    case FE_PIPE_MEETING_WORD:
+        return fe_meet_look_after_announcing(&pipe->meeting) & FE_MEET_SENDER;
     case FE_PIPE_RING:
         return fe_pipe_ring_ready_after_announcing(fe_pipe_sequences(pipe), pipe->mask, pipe->head);
     default:
         return fe_list_ready_after_announcing(&fe_pipe_list(pipe)->inbox);
     }
-}
-
-/* Waiting --------------------------------------------------------------------------------------------------------- */
-
-/* A rendezvous whose receiver did not wait: until the value is taken. FE_OK, FE_ETIMEDOUT, FE_ECLOSED. */
-SHORT fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
-    struct fe_tcb *self = fe_scheduler_self()->current;
-    fe_status status = FE_OK;
-    uintptr_t displaced;
-    for (;;) {
-        displaced = fe_pending_announce(&pipe->pending, (uintptr_t)self);
-        if (!fe_cell_pending(&pipe->word, version))
-            break;
-        if (fe_ends_closed_after_announcing(&pipe->closed) & FE_PORT_CLOSED)
-            status = FE_ECLOSED;
-        else if (deadline != FE_FOREVER && fe_time_now() >= deadline)
-            status = FE_ETIMEDOUT;
-        if (FE_UNLIKELY(status != FE_OK)) {
-            if (!fe_cell_withdraw(&pipe->word, version)) {
-                status = FE_OK; /* taken at the last moment */
-                break;
-            }
-            fe_pipe_wake_senders(pipe, false);
-            break;
-        }
-        if (deadline == FE_FOREVER)
-            fe_scheduler_park(fe_scheduler_self(), self);
-        else
-            fe_park_until(deadline);
-    }
-    fe_pending_retract(&pipe->pending, (uintptr_t)self);
-    if (FE_UNLIKELY(displaced && displaced != (uintptr_t)self))
-        fe_unpark((struct fe_tcb *)displaced);
-    return status;
 }
 
 /* Sending --------------------------------------------------------------------------------------------------------- */
@@ -182,14 +129,12 @@ SHORT fe_status wait_taken(struct fe_pipe *pipe, uint32_t version, fe_nanosecond
 enum rest {
     SENT,
     WAKE,  /* wake the receiver, who has been claimed */
-    WAIT,  /* a rendezvous: wait until it is taken */
-    TELL,  /* tell the receiver, which takes longer; then as WAIT */
+    TELL,  /* tell the receiver, which takes longer */
     AGAIN, /* it was not put: full, closed, or the pipe is a list */
 };
 
 struct offer {
     struct fe_tcb *receiver; /* WAKE */
-    uint32_t version;        /* WAIT, TELL */
     fe_status status;        /* AGAIN */
 };
 
@@ -202,82 +147,67 @@ SHORT enum rest offer(struct fe_pipe *pipe, const void *value, size_t bytes, str
     offer->status = FE_OK;
     if (FE_UNLIKELY(pipe->kind == FE_PIPE_LIST))
         return AGAIN;
-    offer->status = put(pipe, value, bytes, &offer->version);
+    offer->status = put(pipe, value, bytes);
     if (FE_UNLIKELY(offer->status != FE_OK))
         return AGAIN;
     sent(pipe);
     uintptr_t who = fe_waiter_find(&pipe->waiter);
     if (who == FE_WAITER_NONE)
-        return pipe->rendezvous ? WAIT : SENT;
+        return SENT;
     if (FE_UNLIKELY(who & FE_WAITER_SELECTOR) || FE_UNLIKELY(!fe_waiter_claim(&pipe->waiter, who)))
         return TELL;
     offer->receiver = (struct fe_tcb *)who;
     return WAKE;
 }
 
-LONG fe_status wait_until(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
-    return wait_taken(pipe, version, deadline);
-}
-
-LONG fe_status tell(struct fe_pipe *pipe, uint32_t version, fe_nanoseconds deadline) {
-    if (!fe_pipe_tell_receiver(pipe) && pipe->rendezvous)
-        return wait_until(pipe, version, deadline);
-    return FE_OK;
+LONG void tell(struct fe_pipe *pipe) {
+    fe_pipe_tell_receiver(pipe);
 }
 
 /* `status`: what came of the first try; FE_OK: there was none. */
 LONG fe_status send_again(struct fe_pipe *pipe, const void *value, fe_nanoseconds deadline, fe_status status) {
-    uint32_t version = 0;
     if (status == FE_OK)
-        status = put_any(pipe, value, &version);
+        status = put_any(pipe, value);
     for (bool again = false; status == FE_EAGAIN; again = true) {
         status = fe_pipe_wait_for_room(pipe, again, deadline);
         if (status != FE_OK)
             return status;
-        status = put_any(pipe, value, &version);
+        status = put_any(pipe, value);
     }
     if (status != FE_OK)
         return status;
     sent(pipe);
-    return tell(pipe, version, deadline);
+    tell(pipe);
+    return FE_OK;
 }
 
 fe_status fe_pipe_send_until(fe_sender sender, const void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_pipe *pipe = sender.pipe;
     struct offer made;
+    if (fe_pipe_is_meeting(pipe))
+        return fe_meet_send_until(pipe, value, deadline);
     switch (offer(pipe, value, pipe->value_bytes, &made)) {
     case SENT:
         return FE_OK;
     case WAKE:
         fe_unpark(made.receiver);
         return FE_OK;
-    case WAIT:
-        return wait_until(pipe, made.version, deadline);
     case TELL:
-        return tell(pipe, made.version, deadline);
+        tell(pipe);
+        return FE_OK;
     default:
         return send_again(pipe, value, deadline, made.status);
     }
 }
 
-LONG void must(fe_status status, const char *what) {
+void fe_pipe_must(fe_status status, const char *what) {
     if (FE_UNLIKELY(status != FE_OK))
         fe_fail("cannot %s: %s", what, fe_status_string(status));
 }
 
-LONG void must_be_taken(struct fe_pipe *pipe, uint32_t version) {
-    fe_status status = wait_taken(pipe, version, FE_FOREVER);
-    if (FE_UNLIKELY(status != FE_OK))
-        must(status, "send");
-}
-
-LONG void must_tell(struct fe_pipe *pipe, uint32_t version) {
-    must(tell(pipe, version, FE_FOREVER), "send");
-}
-
 LONG void must_send_again(struct fe_pipe *pipe, const void *value, fe_status status) {
-    must(send_again(pipe, value, FE_FOREVER, status), "send");
+    fe_pipe_must(send_again(pipe, value, FE_FOREVER, status), "send");
 }
 
 SHORT void send(struct fe_pipe *pipe, const void *value, size_t bytes) {
@@ -288,11 +218,8 @@ SHORT void send(struct fe_pipe *pipe, const void *value, size_t bytes) {
     case WAKE:
         fe_unpark(made.receiver);
         return;
-    case WAIT:
-        must_be_taken(pipe, made.version);
-        return;
     case TELL:
-        must_tell(pipe, made.version);
+        tell(pipe);
         return;
     default:
         must_send_again(pipe, value, made.status);
@@ -300,12 +227,17 @@ SHORT void send(struct fe_pipe *pipe, const void *value, size_t bytes) {
 }
 
 LONG void send_any(struct fe_pipe *pipe, const void *value) {
-    send(pipe, value, pipe->value_bytes);
+    if (pipe->kind == FE_PIPE_MEETING)
+        fe_meet_send(pipe, value);
+    else
+        send(pipe, value, pipe->value_bytes);
 }
 
 void fe_pipe_send(fe_sender sender, const void *value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    if (FE_LIKELY(sender.pipe->value_bytes == WORD))
+    if (sender.pipe->kind == FE_PIPE_MEETING_WORD)
+        fe_meet_send_word(sender.pipe, value);
+    else if (FE_LIKELY(sender.pipe->value_bytes == WORD))
         send(sender.pipe, value, WORD);
     else
         send_any(sender.pipe, value);
@@ -313,22 +245,15 @@ void fe_pipe_send(fe_sender sender, const void *value) {
 
 fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
     struct fe_pipe *pipe = sender.pipe;
-    uint32_t version;
+    if (fe_pipe_is_meeting(pipe))
+        return fe_meet_try_send(pipe, value);
     if (pipe->kind == FE_PIPE_LIST && fe_scheduler_self()->core.interrupt_depth)
         return FE_ECONTEXT;
-    if (pipe->rendezvous) {
-        uintptr_t who = fe_waiter_find(&pipe->waiter);
-        if (!fe_ends_closed(&pipe->closed) && (who == FE_WAITER_NONE || who & FE_WAITER_SELECTOR))
-            return FE_EAGAIN; /* nobody is waiting to receive it now */
-    }
-    fe_status status = put_any(pipe, value, &version);
+    fe_status status = put_any(pipe, value);
     if (status != FE_OK)
         return status;
     sent(pipe);
-    if (!fe_pipe_tell_receiver(pipe) && pipe->rendezvous && fe_cell_withdraw(&pipe->word, version)) {
-        fe_pipe_wake_senders(pipe, false);
-        return FE_EAGAIN; /* the receiver gave up just then */
-    }
+    tell(pipe);
     return FE_OK;
 }
 
@@ -336,6 +261,8 @@ fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
 
 fe_status fe_pipe_try_receive(fe_port port, void *value) {
     struct fe_pipe *pipe = port.pipe;
+    if (fe_pipe_is_meeting(pipe))
+        return fe_meet_try_receive(pipe, value);
     if (take_any(pipe, value))
         return FE_OK;
     if (!fe_ends_closed_last(&pipe->closed))
@@ -349,7 +276,6 @@ SHORT fe_status receive_waiting(struct fe_pipe *pipe, void *value, size_t bytes,
     if (FE_UNLIKELY(fe_load_relaxed(&pipe->waiter) != FE_WAITER_NONE)) /* only receivers set it */
         return FE_EBUSY;
     for (;;) {
-        struct fe_tcb *sender;
         fe_waiter_announce(&pipe->waiter, (uintptr_t)self);
         if (!fe_pipe_ready(pipe)) {
             if (deadline == FE_FOREVER)
@@ -358,8 +284,8 @@ SHORT fe_status receive_waiting(struct fe_pipe *pipe, void *value, size_t bytes,
                 fe_park_until(deadline);
         }
         fe_waiter_retract(&pipe->waiter);
-        if (FE_LIKELY(take(pipe, value, bytes, &sender))) {
-            made_room(pipe, sender);
+        if (FE_LIKELY(take(pipe, value, bytes))) {
+            fe_pipe_tell_senders(pipe);
             return FE_OK;
         }
         if (FE_UNLIKELY(fe_ends_closed_last(&pipe->closed)))
@@ -371,6 +297,8 @@ SHORT fe_status receive_waiting(struct fe_pipe *pipe, void *value, size_t bytes,
 
 fe_status fe_pipe_receive_until(fe_port port, void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    if (fe_pipe_is_meeting(port.pipe))
+        return fe_meet_receive_until(port.pipe, value, deadline);
     fe_status status = fe_pipe_try_receive(port, value);
     return status == FE_EAGAIN ? receive_waiting(port.pipe, value, port.pipe->value_bytes, deadline) : status;
 }
@@ -383,7 +311,7 @@ SHORT void must_receive(struct fe_pipe *pipe, void *value, size_t bytes) {
     else
         status = receive_waiting(pipe, value, bytes, FE_FOREVER);
     if (FE_UNLIKELY(status != FE_OK))
-        must(status, "receive");
+        fe_pipe_must(status, "receive");
 }
 
 LONG void must_receive_word(struct fe_pipe *pipe, void *value) {
@@ -391,18 +319,21 @@ LONG void must_receive_word(struct fe_pipe *pipe, void *value) {
 }
 
 LONG void receive_any(struct fe_pipe *pipe, void *value) {
-    if (!take_any(pipe, value))
+    if (pipe->kind == FE_PIPE_MEETING)
+        fe_meet_receive(pipe, value);
+    else if (!take_any(pipe, value))
         must_receive(pipe, value, pipe->value_bytes);
 }
 
 void fe_pipe_receive(fe_port port, void *value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_pipe *pipe = port.pipe;
-    struct fe_tcb *sender;
-    if (FE_UNLIKELY(pipe->value_bytes != WORD))
+    if (pipe->kind == FE_PIPE_MEETING_WORD)
+        fe_meet_receive_word(pipe, value);
+    else if (FE_UNLIKELY(pipe->value_bytes != WORD))
         receive_any(pipe, value);
-    else if (FE_LIKELY(take(pipe, value, WORD, &sender)))
-        made_room(pipe, sender);
+    else if (FE_LIKELY(take(pipe, value, WORD)))
+        fe_pipe_tell_senders(pipe);
     else
         must_receive_word(pipe, value);
 }
@@ -410,6 +341,8 @@ void fe_pipe_receive(fe_port port, void *value) {
 size_t fe_port_pending(fe_port port) {
     struct fe_pipe *pipe = port.pipe;
     uint32_t word = fe_load_relaxed(&pipe->word); /* a figure */
+    if (fe_pipe_is_meeting(pipe))
+        return fe_meet_look(&pipe->meeting) & FE_MEET_SENDER;
     if (pipe->kind == FE_PIPE_CELL)
         return (word & FE_CELL_STATE) == FE_CELL_FULL;
     return word - pipe->head;
