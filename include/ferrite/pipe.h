@@ -107,7 +107,8 @@ typedef struct fe_selector {
 
 FE_MUST_CHECK fe_status fe_selector_try_open(fe_selector *selector);
 void fe_selector_open(fe_selector *selector);
-void fe_selector_close(fe_selector selector); /* the ports stay open */
+/* Its ports must have been removed, or closed: otherwise the task fails. */
+void fe_selector_close(fe_selector selector);
 
 /* Adds `port`; `tag` is what fe_select answers for it. FE_OK; FE_EBUSY: it is in a selector already. Task context. */
 fe_status fe_selector_add(fe_selector selector, fe_port port, uintptr_t tag);
