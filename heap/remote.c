@@ -137,7 +137,12 @@ size_t fe_remote_drain(struct fe_heap_core *heap, size_t most) {
 }
 
 size_t fe_heap_poll(void) {
-    return fe_remote_drain(fe_heap_core(), SIZE_MAX);
+    struct fe_heap_core *heap = fe_heap_core();
+    /* Relaxed: hints, as in fe_remote_drain. */
+    if (FE_LIKELY(heap->incoming == NULL) && FE_LIKELY(!fe_batch_waiting(&heap->inbox)) &&
+        FE_LIKELY(__atomic_load_n(&heap->stranded, __ATOMIC_RELAXED) == 0))
+        return 0;
+    return fe_remote_drain(heap, SIZE_MAX);
 }
 
 void fe_heap_flush(void) {

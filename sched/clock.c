@@ -52,6 +52,10 @@ fe_nanoseconds fe_time_now(void) {
     return fe_clock.base + scaled(fe_arch_counter() - fe_clock.start, fe_clock.scale);
 }
 
+fe_nanoseconds fe_clock_length(uint64_t ticks) {
+    return scaled(ticks, fe_clock.scale);
+}
+
 uint64_t fe_clock_counter(fe_nanoseconds instant) {
     return instant <= fe_clock.base ? fe_clock.start
                                     : fe_clock.start + scaled(instant - fe_clock.base, fe_clock.inverse) + 1;

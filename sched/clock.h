@@ -8,6 +8,8 @@
 void fe_clock_init(uint64_t counter, uint64_t hz);
 /* Corrects the rate without a step. One core, before others run. */
 void fe_clock_refine(uint64_t hz);
+/* The length of `ticks` of the counter. */
+fe_nanoseconds fe_clock_length(uint64_t ticks);
 /* The counter's value at or just after `instant`. */
 uint64_t fe_clock_counter(fe_nanoseconds instant);
 

@@ -68,6 +68,7 @@ struct fe_scheduler {
     fe_atomic_u64 spawned;
     fe_atomic_u64 ended;
     struct fe_core_statistics statistics;
+    uint64_t idle_ticks; /* of the counter; statistics.idle is made of it when asked for */
     fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
 
     /* Timers: owner's core only. */

@@ -84,6 +84,7 @@ fe_status fe_core_statistics(unsigned core, struct fe_core_statistics *statistic
         return FE_EINVAL;
     const struct fe_scheduler *scheduler = fe_sched.schedulers[core];
     *statistics = scheduler->statistics;
+    statistics->idle = fe_clock_length(scheduler->idle_ticks);
     statistics->spawned += fe_load_relaxed(&scheduler->spawned); /* figures; what is counted apart are weak tasks */
     statistics->ended += fe_load_relaxed(&scheduler->ended);
     statistics->queued = fe_ring_length(&scheduler->ring) + (scheduler->lifo != NULL) + (scheduler->first != NULL);

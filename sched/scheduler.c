@@ -248,7 +248,8 @@ static void poll(struct fe_scheduler *self) {
     drain_inbox(self);
     fe_timers_poll(self);
     fe_heap_poll();
-    fe_stack_refill(self);
+    if (FE_UNLIKELY(self->reserve_count < FE_STACK_RESERVE))
+        fe_stack_refill(self);
     if (fe_load_relaxed(&self->ended) != self->ended_checked)
         look_for_termination(self);
 }
@@ -309,10 +310,10 @@ static bool sleep(struct fe_scheduler *self) {
         return true;
     }
     look_for_termination(self);
-    fe_nanoseconds before = fe_time_now();
+    uint64_t before = fe_arch_counter();
     self->statistics.sleeps++;
     fe_sched.loop->wait(self, fe_timers_next(self));
-    self->statistics.idle += fe_time_now() - before;
+    self->idle_ticks += fe_arch_counter() - before;
     return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
 }
 

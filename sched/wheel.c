@@ -74,10 +74,12 @@ void fe_wheel_advance(struct fe_wheel *wheel, uint64_t now, void (*due)(struct f
             next = first_due(wheel, level, begin);
             break;
         }
-        struct fe_wheel_node *only = *slot_at(wheel, level, begin);
+        struct fe_wheel_node **slot = slot_at(wheel, level, begin), *only = *slot;
         bool in_turn = (only->tick - begin) >> (level * FE_WHEEL_BITS) == 0; /* else: on the last level, for a later turn */
         if (only->next == NULL && only->tick <= now && in_turn) {            /* need not be moved down step by step */
-            fe_wheel_remove(wheel, only);
+            *slot = NULL;
+            fe_wheel_slot_empty(wheel, level, (unsigned)(slot - wheel->slots[level]));
+            only->link = NULL;
             wheel->now = only->tick;
             due(only);
         } else {
