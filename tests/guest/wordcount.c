@@ -1,6 +1,6 @@
 /*
  * The pipeline of examples/wordcount: blocks of the exchange heap reach the mergers at the addresses at which the counters
- * let them go, each once, and nothing is counted twice or lost on the way.
+ * let them go, as often as they were sent, and nothing is counted twice or lost on the way.
  */
 #include "guest.h"
 
@@ -53,10 +53,13 @@ static void count(size_t words, size_t distinct) {
     cr_assert_gt(seen.sent, 0u);
     cr_assert_eq(seen.received, seen.sent);
     for (unsigned i = 0; i < seen.sent; i++) {
-        unsigned found = 0;
-        for (unsigned j = 0; j < seen.received; j++)
-            found += seen.in[j] == seen.out[i];
-        cr_assert_eq(found, 1u, "block %p was received %u times", (const void *)seen.out[i], found);
+        unsigned sent = 0, received = 0; /* more than once: the block was freed and given out again meanwhile */
+        for (unsigned j = 0; j < seen.sent; j++) {
+            sent += seen.out[j] == seen.out[i];
+            received += seen.in[j] == seen.out[i];
+        }
+        cr_assert_eq(received, sent, "block %p was sent %u times and received %u times", (const void *)seen.out[i],
+                     sent, received);
     }
     fe_heap_free(text);
 }
