@@ -15,7 +15,6 @@
  *                                        seq_cst), else relaxed
  *   fe_fetch_add_ORDER(p, v)             likewise, and fetch_sub, fetch_or, fetch_and; returns the old value
  *   fe_fence_ORDER()                     acquire release seq_cst
- *   fe_relax()                           a hint that the caller waits for another core's store
  *
  * Three further kinds of access cost what a plain one costs and say to the model what may be relied on:
  *
@@ -113,14 +112,6 @@ typedef struct {
 #define fe_fence_seq_cst() __asm__ volatile("lock orl $0, (%%rsp)" ::: "memory", "cc")
 #else
 #define fe_fence_seq_cst() __atomic_thread_fence(__ATOMIC_SEQ_CST)
-#endif
-
-#if defined(__x86_64__)
-#define fe_relax() __builtin_ia32_pause()
-#elif defined(__aarch64__)
-#define fe_relax() __asm__ volatile("yield" ::: "memory")
-#else
-#define fe_relax() ((void)0)
 #endif
 
 #define FE_PLAIN(type) type

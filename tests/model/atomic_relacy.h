@@ -189,8 +189,6 @@ class fe_speculative_pointer {
 #define fe_fence_release() fe_model_fence(FE_MODEL_ORDER(fence, release), RL_INFO)
 #define fe_fence_seq_cst() fe_model_fence(FE_MODEL_ORDER(fence, seq_cst), RL_INFO)
 
-#define fe_relax() rl::yield(1, RL_INFO)
-
 #define FE_PLAIN(type) rl::var<type>
 #define fe_plain_get(x) ((x)(RL_INFO).load())
 #define fe_plain_set(x, v) ((x)(RL_INFO).store(v))

@@ -66,8 +66,8 @@ typedef batch_suite<2, 2> two_senders;
 typedef batch_suite<3, 1> three_senders;
 
 static const fe_model_case cases[] = {
-    {"batch: one sender", &rl::simulate<one_sender>, FE_MODEL_FULL, FE_MODEL_FULL},
-    {"batch: two senders", &rl::simulate<two_senders>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"batch: three senders", &rl::simulate<three_senders>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"batch::one sender", &rl::simulate<one_sender>, FE_MODEL_FULL, FE_MODEL_FULL},
+    {"batch::two senders", &rl::simulate<two_senders>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"batch::three senders", &rl::simulate<three_senders>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)

@@ -102,11 +102,11 @@ typedef inbox_suite<2, 2, false> two_producers;
 typedef inbox_suite<3, 1, true> three_producers;
 
 static const fe_model_case cases[] = {
-    {"inbox: one producer", &rl::simulate<one_producer>, FE_MODEL_FULL, FE_MODEL_FULL},
-    {"inbox: two producers, in order", &rl::simulate<two_producers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"inbox: three producers, and a node pushed again", &rl::simulate<three_producers>, FE_MODEL_RANDOM(100000),
+    {"inbox::one producer", &rl::simulate<one_producer>, FE_MODEL_FULL, FE_MODEL_FULL},
+    {"inbox::two producers, in order", &rl::simulate<two_producers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"inbox::three producers, and a node pushed again", &rl::simulate<three_producers>, FE_MODEL_RANDOM(100000),
      FE_MODEL_RANDOM(5000000)},
-    {"inbox: a consumer that slept is told", &rl::simulate<told_when_empty>, FE_MODEL_RANDOM(50000),
+    {"inbox::a consumer that slept is told", &rl::simulate<told_when_empty>, FE_MODEL_RANDOM(50000),
      FE_MODEL_RANDOM(2000000)},
 };
 FE_MODEL_MAIN(cases)

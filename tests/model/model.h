@@ -108,11 +108,11 @@ static int fe_model_main(int argc, char **argv, const fe_model_case *cases, int 
         }
         fe_model_outcome outcome = fe_model_run(cases[i], long_run);
         const fe_model_search &search = long_run ? cases[i].long_run : cases[i].usual;
-        std::printf("%s %d - %s (%lu executions", outcome.passed ? "ok" : "not ok", i + 1, cases[i].name,
+        std::printf("%s %d - %s\n# %lu executions", outcome.passed ? "ok" : "not ok", i + 1, cases[i].name,
                     outcome.executions);
         if (search.kind == rl::fair_context_bound_scheduler_type)
             std::printf(", all with %u preemptions a thread", search.extent);
-        std::puts(search.kind == rl::fair_full_search_scheduler_type ? ", all there are)" : ")");
+        std::puts(search.kind == rl::fair_full_search_scheduler_type ? ", all there are" : "");
         if (!outcome.passed) {
             rl::istringstream lines(outcome.history);
             for (rl::string line; std::getline(lines, line);)

@@ -20,9 +20,9 @@ $(MODEL_OUT)/%: tests/model/%.cpp tests/model/model.mk | deps-model
 models: $(MODEL_PROGRAMS)
 
 test-model: $(MODEL_PROGRAMS)
-	@tests/model/run $(MODEL_OUT) $(MODELS)
-test-model-long: $(MODEL_PROGRAMS)
-	@tests/model/run --long $(MODEL_OUT) $(MODELS)
+	@tests/model/run $(if $(LONG),--long) $(MODEL_OUT) $(MODELS)
+test-model-long:
+	@$(MAKE) --no-print-directory test-model LONG=1
 
 -include $(wildcard $(MODEL_OUT)/*.d)
 

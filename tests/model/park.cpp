@@ -54,8 +54,8 @@ typedef park_suite<2> two_wakers;
 typedef park_suite<3> three_wakers;
 
 static const fe_model_case cases[] = {
-    {"park: one waker", &rl::simulate<one_waker>, FE_MODEL_FULL, FE_MODEL_FULL},
-    {"park: two wakers", &rl::simulate<two_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"park: three wakers", &rl::simulate<three_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"park::one waker", &rl::simulate<one_waker>, FE_MODEL_FULL, FE_MODEL_FULL},
+    {"park::two wakers", &rl::simulate<two_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"park::three wakers", &rl::simulate<three_wakers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)

@@ -199,14 +199,14 @@ struct taking_turns_when_full : rl::test_suite<taking_turns_when_full, 3> {
 };
 
 static const fe_model_case cases[] = {
-    {"ring: owner and thief take each item once", &rl::simulate<both_take>, FE_MODEL_BOUND(2), FE_MODEL_FULL},
-    {"ring: an item that takes turns is found saved", &rl::simulate<taking_turns>, FE_MODEL_RANDOM(100000),
+    {"ring::owner and thief take each item once", &rl::simulate<both_take>, FE_MODEL_BOUND(2), FE_MODEL_FULL},
+    {"ring::an item that takes turns is found saved", &rl::simulate<taking_turns>, FE_MODEL_RANDOM(100000),
      FE_MODEL_RANDOM(5000000)},
-    {"ring: items take turns in a full ring under two thieves", &rl::simulate<taking_turns_when_full>,
+    {"ring::items take turns in a full ring under two thieves", &rl::simulate<taking_turns_when_full>,
      FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"ring: slots come round under two thieves", &rl::simulate<owner_and_thieves>, FE_MODEL_RANDOM(100000),
+    {"ring::slots come round under two thieves", &rl::simulate<owner_and_thieves>, FE_MODEL_RANDOM(100000),
      FE_MODEL_RANDOM(5000000)},
-    {"ring: what was stolen is stolen again", &rl::simulate<chain_of_thieves>, FE_MODEL_RANDOM(100000),
+    {"ring::what was stolen is stolen again", &rl::simulate<chain_of_thieves>, FE_MODEL_RANDOM(100000),
      FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)

@@ -109,9 +109,9 @@ typedef select_suite<'c', 2, 1, true> two_closing;
 
 #define USUAL(suite) &rl::simulate<suite>, FE_MODEL_RANDOM(50000), FE_MODEL_RANDOM(5000000)
 static const fe_model_case cases[] = {
-    {"select: one bounded pipe", USUAL(one_ring)},
-    {"select: two pipes of one slot", USUAL(two_cells)},
-    {"select: two unbounded pipes", USUAL(two_lists)},
-    {"select: two pipes that close", USUAL(two_closing)},
+    {"select::one bounded pipe", USUAL(one_ring)},
+    {"select::two pipes of one slot", USUAL(two_cells)},
+    {"select::two unbounded pipes", USUAL(two_lists)},
+    {"select::two pipes that close", USUAL(two_closing)},
 };
 FE_MODEL_MAIN(cases)

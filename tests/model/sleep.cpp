@@ -130,15 +130,15 @@ typedef sleep_suite<2, 2, 4, true, false> two_disturbed;
 typedef sleep_suite<1, 2, 4, true, true> vain_waker;
 
 static const fe_model_case cases[] = {
-    {"sleep: one sleeper, one maker", &rl::simulate<one_sleeper>, FE_MODEL_RANDOM(50000), FE_MODEL_FULL},
-    {"sleep: one sleeper, interrupted by a device", &rl::simulate<one_disturbed>, FE_MODEL_RANDOM(50000),
+    {"sleep::one sleeper, one maker", &rl::simulate<one_sleeper>, FE_MODEL_RANDOM(50000), FE_MODEL_FULL},
+    {"sleep::one sleeper, interrupted by a device", &rl::simulate<one_disturbed>, FE_MODEL_RANDOM(50000),
      FE_MODEL_RANDOM(5000000)},
-    {"sleep: two sleepers, two makers", &rl::simulate<two_sleepers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
-    {"sleep: two sleepers of which one may search", &rl::simulate<one_may_search>, FE_MODEL_RANDOM(100000),
+    {"sleep::two sleepers, two makers", &rl::simulate<two_sleepers>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"sleep::two sleepers of which one may search", &rl::simulate<one_may_search>, FE_MODEL_RANDOM(100000),
      FE_MODEL_RANDOM(5000000)},
-    {"sleep: two sleepers, interrupted by a device", &rl::simulate<two_disturbed>, FE_MODEL_RANDOM(200000),
+    {"sleep::two sleepers, interrupted by a device", &rl::simulate<two_disturbed>, FE_MODEL_RANDOM(200000),
      FE_MODEL_RANDOM(10000000)},
-    {"sleep: a waker finds its sleeper gone", &rl::simulate<vain_waker>, FE_MODEL_BOUND(1), FE_MODEL_BOUND(2)},
-    {"sleep: an inbox wakes its core", &rl::simulate<inbox_suite>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"sleep::a waker finds its sleeper gone", &rl::simulate<vain_waker>, FE_MODEL_BOUND(1), FE_MODEL_BOUND(2)},
+    {"sleep::an inbox wakes its core", &rl::simulate<inbox_suite>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)
