@@ -3,6 +3,9 @@
  *
  * The one who waits lends its value's memory to the other, which may be on another core and cannot grow this task's stack:
  * so that memory is touched before it is lent.
+ *
+ * Of several senders one waits in the word, the others in the pipe's crowd. Whoever takes the word from a sender, or gives to
+ * a receiver, lets the next of the crowd in: if the word is nobody's or the receiver's, then one of the crowd is on its way.
  */
 #include "meet.h"
 
@@ -31,6 +34,7 @@ static bool give(struct fe_pipe *pipe, uintptr_t seen, const void *value) {
     struct meeting *receiver = record_of(seen);
     __builtin_memcpy(receiver->value, value, pipe->value_bytes);
     finish(receiver, FE_MEET_DONE);
+    fe_pipe_tell_senders(pipe);
     return true;
 }
 
@@ -131,12 +135,19 @@ void fe_meet_receive(struct fe_pipe *pipe, void *value) {
  * switch, so that none need be saved; what is not common goes to the functions above.
  */
 
-/* A value has been taken: `task` has to be readied, if any, and senders wait for their turn at `pipe`, if any. */
-static __attribute__((noinline)) void taken_rarely(struct fe_pipe *pipe, struct fe_tcb *task) {
+/* Two have met: the one who waited has to be readied, if it is `task`, and senders wait for their turn at `pipe`, if any. */
+static __attribute__((noinline)) void met_rarely(struct fe_pipe *pipe, struct fe_tcb *task) {
     if (task)
         fe_scheduler_ready(task);
     if (pipe)
         fe_pipe_wake_senders(pipe, false);
+}
+
+static inline __attribute__((always_inline)) void met(struct fe_pipe *pipe, struct fe_tcb *task) {
+    bool crowded = fe_crowd_waits(&pipe->crowded);
+    bool ready = fe_scheduler_unpark_short(task);
+    if (FE_UNLIKELY(ready) || FE_UNLIKELY(crowded))
+        met_rarely(crowded ? pipe : NULL, ready ? task : NULL);
 }
 
 /* The rest of a wait that did not end with the first resumption, or whose pipe is closed or selected from. */
@@ -171,8 +182,7 @@ void fe_meet_send_word(struct fe_pipe *pipe, const void *value) {
     struct fe_tcb *task = receiver->task;
     __builtin_memcpy(receiver->value, value, 8);
     fe_meet_finish(&receiver->outcome, FE_MEET_DONE);
-    if (FE_UNLIKELY(fe_scheduler_unpark_short(task)))
-        fe_scheduler_ready(task);
+    met(pipe, task);
 }
 
 void fe_meet_receive_word(struct fe_pipe *pipe, void *value) {
@@ -186,10 +196,7 @@ void fe_meet_receive_word(struct fe_pipe *pipe, void *value) {
         struct fe_tcb *task = sender->task;
         __builtin_memcpy(value, sender->value, 8);
         fe_meet_finish(&sender->outcome, FE_MEET_DONE);
-        bool crowded = fe_crowd_waits(&pipe->crowded);
-        bool ready = fe_scheduler_unpark_short(task);
-        if (FE_UNLIKELY(ready) || FE_UNLIKELY(crowded))
-            taken_rarely(crowded ? pipe : NULL, ready ? task : NULL);
+        met(pipe, task);
         return;
     }
     struct fe_scheduler *self = fe_scheduler_self();

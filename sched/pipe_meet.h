@@ -49,8 +49,8 @@ static inline bool fe_meet_offer(fe_atomic_uptr *word, uintptr_t mine) {
     return fe_cas_seq_cst(word, &nobody, mine);
 }
 
-/* Edge 2: the record that was seen is the caller's, who must finish it. Senders that wait for room must be looked for
- * after a sender was claimed. */
+/* Edge 2: the record that was seen is the caller's, who must finish it. Senders that wait for their turn must be looked
+ * for after this. */
 static inline bool fe_meet_claim(fe_atomic_uptr *word, uintptr_t seen) {
     /* Acquire; pairs with fe_meet_offer. seq_cst: before that look. */
     return fe_cas_seq_cst(word, &seen, FE_MEET_NOBODY);

@@ -463,3 +463,32 @@ Test(pipes, close_at_every_point) {
             for (size_t received = 0; received < 8; received++)
                 close_after(capacities[c], sent, received);
 }
+
+static intptr_t send_thrice(void *argument) {
+    numbers_sender *out = argument;
+    for (uint64_t i = 1; i <= 3; i++)
+        numbers_send(*out, i);
+    return 0;
+}
+
+/* One waits in the rendezvous, the others for their turn; and the receiver comes first as often as not. */
+Test(pipes, many_senders_meet_one_receiver) {
+    enum { SENDERS = 10 };
+    numbers_sender out;
+    numbers_port in;
+    numbers_open(&out, &in, FE_RENDEZVOUS, FE_PIPE_SHARED);
+    fe_task tasks[SENDERS];
+    for (int i = 0; i < SENDERS; i++)
+        tasks[i] = fe_task_spawn(send_thrice, &out, NULL);
+    uint64_t sum = 0;
+    for (int i = 0; i < 3 * SENDERS; i++) {
+        uint64_t value;
+        cr_assert_eq(numbers_receive_until(in, &value, fe_time_now() + HANG), FE_OK);
+        sum += value;
+    }
+    cr_assert_eq(sum, 6 * SENDERS);
+    for (int i = 0; i < SENDERS; i++)
+        guest_join(tasks[i]);
+    numbers_close_sender(out);
+    numbers_close_port(in);
+}
