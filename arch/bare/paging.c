@@ -322,7 +322,8 @@ fe_status fe_arch_paging_init(const struct fe_memory_range *ram, size_t count) {
     const struct section sections[] = {
         {fe_text_start, fe_text_end, FE_PROTECTION_READ | FE_PROTECTION_EXECUTE},
         {fe_rodata_start, fe_rodata_end, FE_PROTECTION_READ},
-        {fe_data_start, fe_data_end, FE_PROTECTION_READ | FE_PROTECTION_WRITE},
+        {fe_data_start, fe_noinit_start, FE_PROTECTION_READ | FE_PROTECTION_WRITE},
+        {fe_noinit_start, fe_data_end, FE_PROTECTION_READ | FE_PROTECTION_WRITE},
     };
     uint64_t image;
     if (!fe_arch_translate((uintptr_t)fe_image_start, &image))
