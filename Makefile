@@ -78,9 +78,7 @@ ifndef V
 Q = @echo "  $(if $(filter %.o,$@),CC,MAKE) $@";
 endif
 
-ifeq ($(LIBFDT),y)
 include tools/libfdt.mk
-endif
 
 # The kernel's objects as one, its memory functions local so that a program's libc cannot stand in for them.
 $(OUT)/kernel.o: $(KERNEL_OBJS)

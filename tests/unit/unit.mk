@@ -29,6 +29,16 @@ $(UNIT_OUT)/%.o: %.c tests/unit/unit.mk | deps
 	@echo "  CC $@"
 	@$(UNIT_CC) $(UNIT_CFLAGS) -MMD -MP -c $< -o $@
 
+# What reads device trees, and libfdt with it.
+UNIT_LIBFDT := $(UNIT_OUT)/libfdt.o
+$(UNIT_OUT)/drivers/fdt/%.o: UNIT_CFLAGS += -isystem $(LIBFDT_DIR)/libfdt
+$(patsubst %.c,$(UNIT_OUT)/%.o,$(wildcard drivers/fdt/*.c)) $(UNIT_LIBFDT): | $(LIBFDT_DIR)
+$(UNIT_OUT)/drivers_fdt: $(UNIT_LIBFDT)
+$(UNIT_LIBFDT): tests/unit/unit.mk tools/libfdt.mk
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	@$(LIBFDT_UNIT) | $(UNIT_CC) $(UNIT_CFLAGS) -I $(LIBFDT_DIR)/libfdt -w -x c -c - -o $@
+
 unit: $(UNIT_PROGRAMS)
 	@status=0; for program in $^; do $$program --short-filename -j2 || status=1; done; exit $$status
 
