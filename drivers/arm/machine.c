@@ -1,6 +1,5 @@
 /* Arm machines that come with a device tree: finds everything in it. */
-#include <drivers/drivers.h>
-
+#include "../boot.h"
 #include "gic.h"
 
 static const void *tree_of(const struct fe_boot_entry *entry) {
@@ -9,14 +8,15 @@ static const void *tree_of(const struct fe_boot_entry *entry) {
 
 fe_status fe_machine_read_boot(const struct fe_boot_entry *entry, struct fe_boot_info *info, fe_complain complain) {
     size_t bytes;
+    *info = (struct fe_boot_info){.ram_count = 0};
     if (entry->information == 0) {
         complain("the boot loader passed no device tree (x0 is 0)");
         return FE_EINVAL;
     }
     if (!fe_fdt_check(tree_of(entry), FE_FDT_MAX, &bytes, complain))
         return FE_EINVAL;
-    fe_fdt_add_range(info->reserved, &info->reserved_count, entry->image_base, entry->image_bytes);
-    fe_fdt_add_range(info->reserved, &info->reserved_count, entry->information, bytes);
+    fe_boot_reserve(info, entry->image_base, entry->image_bytes, complain);
+    fe_boot_reserve(info, entry->information, bytes, complain);
     return fe_fdt_boot_info(tree_of(entry), info, complain);
 }
 

@@ -41,6 +41,15 @@ const char *fe_fdt_text(const void *blob, int node, const char *name) {
     return text && length > 0 && text[length - 1] == 0 ? text : NULL;
 }
 
+bool fe_fdt_number(const void *blob, int node, const char *name, uint64_t *value) {
+    int length;
+    const fdt32_t *cells = fdt_getprop(blob, node, name, &length);
+    if (!cells || (length != 4 && length != 8))
+        return false;
+    *value = read_cells(cells, length / 4);
+    return true;
+}
+
 int fe_fdt_find(const void *blob, int after, const char *compatible) {
     size_t wanted = __builtin_strlen(compatible) + 1;
     for (unsigned i = after < 0 ? 0 : fe_fdt_index_of(after) + 1; i < fe_fdt_index.count; i++) {
@@ -110,7 +119,7 @@ bool fe_fdt_interrupt(const void *blob, int node, unsigned index, unsigned *line
     if (!cells || ((uint64_t)index + 1) * 12 > (uint64_t)length)
         return false;
     uint32_t type = fdt32_to_cpu(cells[index * 3]), number = fdt32_to_cpu(cells[index * 3 + 1]);
-    if (type > 1 || number > 987)
+    if (type > 1 || number > (type == 0 ? 987 : 15))
         return false;
     *line = number + (type == 0 ? 32 : 16); /* shared, or private to a core */
     return true;

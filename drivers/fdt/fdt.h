@@ -5,9 +5,7 @@
 #ifndef FERRITE_DRIVERS_FDT_H
 #define FERRITE_DRIVERS_FDT_H
 
-#include <arch/machine.h>
-
-typedef void (*fe_complain)(const char *format, ...);
+#include <drivers/drivers.h>
 
 /* The most that a device tree may take (the arm64 boot protocol's bound). */
 #define FE_FDT_MAX ((size_t)2 << 20)
@@ -16,7 +14,8 @@ typedef void (*fe_complain)(const char *format, ...);
  * be used. *bytes: its size. */
 bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain complain);
 
-/* Fills memory, reservations, initrd and command line from a checked tree. FE_EINVAL if it names no memory. */
+/* Fills memory, reservations, initrd and command line from a checked tree; what *info holds as reserved already stays.
+ * FE_EINVAL if it names no memory. */
 fe_status fe_fdt_boot_info(const void *blob, struct fe_boot_info *info, fe_complain complain);
 
 /* The first node after `after` (-1: from the start) that is compatible with `compatible` and not disabled; -1: none. */
@@ -28,6 +27,9 @@ bool fe_fdt_reg(const void *blob, int node, unsigned index, struct fe_memory_ran
 /* Interrupt `index` of `node`, by a GIC's three-cell binding, as the controller's global number. */
 bool fe_fdt_interrupt(const void *blob, int node, unsigned index, unsigned *line);
 
+/* Property `name` of `node`, of one or two cells; false if it is not there or of another length. */
+bool fe_fdt_number(const void *blob, int node, const char *name, uint64_t *value);
+
 /* Property `name` of `node` as text; NULL if it is not there or not terminated. */
 const char *fe_fdt_text(const void *blob, int node, const char *name);
 
@@ -37,8 +39,5 @@ int fe_fdt_stdout(const void *blob);
 /* The hardware ids of the cores that are not out of order; returns how many there are, which may be more than
  * `capacity`. */
 unsigned fe_fdt_cores(const void *blob, uint32_t *ids, unsigned capacity);
-
-/* Adds [base, base + bytes) to a list of ranges; false if it is full. */
-bool fe_fdt_add_range(struct fe_memory_range *list, size_t *count, uint64_t base, uint64_t bytes);
 
 #endif

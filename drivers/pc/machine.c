@@ -4,8 +4,7 @@
  * Without ACPI, or with tables that are wrong, the machine goes on as far as it can: one core, its local APIC's timer, no
  * device interrupts, and reset in place of power-off.
  */
-#include "../drivers.h"
-#include "../ranges.h"
+#include "../boot.h"
 #include "pc.h"
 #include "pvh.h"
 
@@ -33,20 +32,13 @@ static const void *map_early(void *context, uint64_t physical, size_t bytes) {
     return fe_direct(physical);
 }
 
-static void reserve(struct fe_boot_info *info, uint64_t base, uint64_t bytes, fe_complain complain) {
-    const uint64_t mask = FE_PAGE_SIZE - 1;
-    if (!fe_ranges_add((struct fe_ranges){info->reserved, &info->reserved_count}, base & ~mask,
-                       (base + bytes + mask) & ~mask))
-        complain("more than %u reserved ranges", FE_BOOT_RANGES_MAX);
-}
-
 /* The highest free page below 1 MiB, for the other cores' first instructions. */
 static void choose_trampoline(struct fe_boot_info *info, fe_complain complain) {
     struct fe_ranges ram = {info->ram, &info->ram_count}, reserved = {info->reserved, &info->reserved_count};
     for (uint64_t page = LOW_MEMORY_END - FE_PAGE_SIZE; page; page -= FE_PAGE_SIZE) {
         if (!fe_ranges_contain(ram, page, page + FE_PAGE_SIZE) || fe_ranges_touch(reserved, page, page + FE_PAGE_SIZE))
             continue;
-        reserve(info, page, FE_PAGE_SIZE, complain);
+        fe_boot_reserve(info, page, FE_PAGE_SIZE, complain);
         fe_x86_trampoline_set(page);
         return;
     }
@@ -58,20 +50,10 @@ fe_status fe_machine_read_boot(const struct fe_boot_entry *entry, struct fe_boot
     *info = (struct fe_boot_info){.ram_count = 0};
     if (entry->protocol != FE_BOOT_PVH)
         return FE_ENOTSUP;
+    fe_boot_reserve(info, entry->image_base, entry->image_bytes, complain); /* first: the initrd must be clear of it */
     fe_status status = fe_pvh_read(&source, entry->information, info, &rsdp);
     if (status != FE_OK)
         return status;
-    reserve(info, entry->image_base, entry->image_bytes, complain);
-    if (info->initrd.bytes) {
-        if (fe_ranges_touch((struct fe_ranges){info->reserved, &info->reserved_count}, info->initrd.base,
-                            info->initrd.base + info->initrd.bytes)) {
-            complain("initrd (0x%llx, 0x%llx bytes) overlaps the image: no initrd",
-                     (unsigned long long)info->initrd.base, (unsigned long long)info->initrd.bytes);
-            info->initrd.bytes = 0;
-        } else {
-            reserve(info, info->initrd.base, info->initrd.bytes, complain);
-        }
-    }
     choose_trampoline(info, complain);
     return FE_OK;
 }
@@ -82,7 +64,7 @@ fe_status fe_machine_read_boot(const struct fe_boot_entry *entry, struct fe_boot
 static const uint8_t *map_firmware(void *context, uint64_t physical, size_t bytes) {
     (void)context;
     const uint64_t mask = FE_PAGE_SIZE - 1;
-    if (physical + bytes < physical || physical + bytes > FE_STACKS_BASE - FE_DIRECT_BASE)
+    if (physical + bytes < physical || physical + bytes > FE_PHYSICAL_END)
         return NULL;
     for (uint64_t page = physical & ~mask; page < physical + bytes; page += FE_PAGE_SIZE) {
         uint64_t there;

@@ -2,11 +2,10 @@
 #ifndef FERRITE_DRIVERS_PC_PC_H
 #define FERRITE_DRIVERS_PC_PC_H
 
+#include "../drivers.h"
 #include "acpi.h"
 
 #include <arch/x86_64/x86.h>
-
-typedef void (*fe_complain)(const char *format, ...);
 
 /* Local APIC (apic.c) ------------------------------------------------------------------------------------------------ */
 

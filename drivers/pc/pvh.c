@@ -12,7 +12,7 @@
  */
 #include "pvh.h"
 
-#include "../ranges.h"
+#include "../boot.h"
 
 #define MAGIC 0x336ec578u
 #define START_INFO_BYTES 40u
@@ -21,8 +21,6 @@
 #define MAP_ENTRY_BYTES 24u
 #define MAP_ENTRIES_MOST 1024u /* firmware gives a dozen, at worst a few hundred */
 #define MAP_TYPE_RAM 1
-/* What the direct map can hold, FE_DIRECT_BASE to FE_STACKS_BASE. */
-#define PHYSICAL_END (FE_STACKS_BASE - FE_DIRECT_BASE)
 
 static uint32_t get32(const uint8_t *at) {
     uint32_t value;
@@ -41,7 +39,6 @@ static uint64_t get64(const uint8_t *at) {
 /* The memory map: RAM, rounded inwards to pages, less whatever else is said to be at the same addresses. */
 static fe_status read_map(const struct fe_pvh_source *source, uint64_t address, uint32_t entries,
                           struct fe_boot_info *info) {
-    struct fe_ranges ram = {info->ram, &info->ram_count};
     if (entries > MAP_ENTRIES_MOST) {
         source->complain("memory map: %u entries at 0x%llx is absurd; reading the first %u", entries, HEX(address),
                          MAP_ENTRIES_MOST);
@@ -60,30 +57,10 @@ static fe_status read_map(const struct fe_pvh_source *source, uint64_t address, 
             bool is_ram = get32(entry + 16) == MAP_TYPE_RAM;
             if (is_ram != (pass == 0) || bytes == 0)
                 continue;
-            if (base + bytes < base) {
-                source->complain("memory map: entry %u (0x%llx, 0x%llx bytes) wraps around; skipped", i, HEX(base),
-                                 HEX(bytes));
-                continue;
-            }
-            uint64_t end = base + bytes;
-            if (is_ram && end > PHYSICAL_END) {
-                source->complain("memory map: entry %u ends at 0x%llx; memory above 0x%llx is left out", i, HEX(end),
-                                 HEX(PHYSICAL_END));
-                end = PHYSICAL_END;
-            }
-            const uint64_t mask = FE_PAGE_SIZE - 1;
-            if (is_ram) {
-                base = (base + mask) & ~mask;
-                end &= ~mask;
-                if (base < end)
-                    all &= fe_ranges_add(ram, base, end);
-            } else {
-                all &= fe_ranges_remove(ram, base & ~mask,
-                                        end > UINT64_MAX - mask ? UINT64_MAX & ~mask : (end + mask) & ~mask);
-            }
+            all &= is_ram ? fe_boot_add_ram(info, "memory map", base, bytes, source->complain)
+                          : fe_boot_remove_ram(info, "memory map", base, bytes, source->complain);
         }
     }
-    fe_ranges_remove(ram, 0, FE_PAGE_SIZE); /* 0 means "none" to the page allocator, and the BIOS keeps data there */
     if (!all)
         source->complain("memory map: more than %u ranges; the smallest are left out", FE_BOOT_RANGES_MAX);
     if (info->ram_count == 0) {
@@ -124,15 +101,7 @@ static void read_modules(const struct fe_pvh_source *source, uint64_t list, uint
     }
     if (count > 1)
         source->complain("%u modules given; all but the first are left out", count);
-    uint64_t base = get64(module), bytes = get64(module + 8);
-    if (bytes == 0)
-        return;
-    struct fe_ranges ram = {info->ram, &info->ram_count};
-    if (base + bytes < base || !fe_ranges_contain(ram, base, base + bytes)) {
-        source->complain("initrd (0x%llx, 0x%llx bytes) is not within usable memory: no initrd", HEX(base), HEX(bytes));
-        return;
-    }
-    info->initrd = (struct fe_memory_range){base, bytes};
+    fe_boot_set_initrd(info, get64(module), get64(module + 8), source->complain);
 }
 
 fe_status fe_pvh_read(const struct fe_pvh_source *source, uint64_t start_info, struct fe_boot_info *info, uint64_t *rsdp) {

@@ -1,7 +1,7 @@
 /*
  * What a PVH loader hands over, sound and damaged; and the lists of ranges that it becomes.
  *
- * Links: drivers/pc/pvh.c drivers/ranges.c
+ * Links: drivers/pc/pvh.c drivers/boot.c drivers/ranges.c
  */
 #include "support.h"
 
