@@ -40,8 +40,9 @@
 /* A block of normal memory, writable and executable: entry code only. */
 #define FE_ARM_ENTRY_BOOT_BLOCK (FE_ARM_ENTRY_VALID | FE_ARM_ENTRY_INNER_SHAREABLE | FE_ARM_ENTRY_ACCESSED)
 
-/* PSTATE of code that runs on SP_EL0 with interrupts, aborts enabled and debug exceptions masked. */
-#define FE_ARM_PSTATE_EL1T 0x204
+/* PSTATE of code that runs on SP_EL0 with interrupts and aborts enabled, debug exceptions and fast interrupts masked: as
+ * entry code masks them, once and for good. */
+#define FE_ARM_PSTATE_EL1T 0x244
 
 /* The stacks in the image (struct stacks in core.c), each above a page that is unmapped once the final tables stand. */
 #define FE_ARM_GUARD 4096

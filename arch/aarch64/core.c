@@ -64,6 +64,7 @@ void fe_arm_boot_in_c(uint64_t tree, uint64_t level, uint64_t counter) {
         /* The PMU counts from zero at entry. */
         .instructions = fe_arm_instruction_source == FE_ARM_COUNT_TICKS ? counter : 0,
     };
+    fe_arm_panic_stacks[0] = (uint64_t)(uintptr_t)(&fe_arm_stacks + 1);
     fe_kernel_boot(&entry);
 }
 
@@ -112,11 +113,16 @@ static void guards_unmap(void) {
     }
 }
 
+/* So that what the memory system reports late is said, and not held back for ever; with interrupts it has nothing to do. */
+static void system_errors_enable(void) {
+    __asm__ volatile("msr daifclr, #4" ::: "memory");
+}
+
 fe_status fe_arch_core_init(struct fe_core *core) {
     fe_check(core->index < FE_CORES_MAX);
     if (core->index == 0) {
         guards_unmap();
-        fe_arm_panic_stacks[0] = (uint64_t)(uintptr_t)(&fe_arm_stacks + 1);
+        system_errors_enable();
         return FE_OK;
     }
     if (!fe_arch_table_source)
@@ -131,10 +137,9 @@ fe_status fe_arch_core_init(struct fe_core *core) {
         return status;
     fe_arm_panic_stacks[core->index] = panic + FE_ARM_PANIC_STACK;
     exception_stack_set(trap + FE_ARM_TRAP_STACK);
+    system_errors_enable();
     return FE_OK;
 }
-
-/* Contexts -------------------------------------------------------------------------------------------------------- */
 
 /* Translations ---------------------------------------------------------------------------------------------------- */
 

@@ -131,9 +131,11 @@ function fe_arm_boot
     map_gib x23
     sub x26, x25, #1
     map_gib x26
+    cbz x19, 4f                  /* no tree: what lies at 0 may be devices, and must not be mapped as memory */
     map_gib x19
     add x26, x19, #1 << 21
     map_gib x26
+4:
     dmb sy
     invalidate_tables
 

@@ -19,11 +19,11 @@ function fe_arm_enter_el1
     cmp x9, #2 << 2
     b.hi fe_arm_stop             /* EL3: firmware's place */
     b.lo 9f
+    ldr x9, =(1 << 31) | (3 << 40) /* EL1 is AArch64; pointer authentication is its own; not E2H: */
+    msr hcr_el2, x9
+    isb                          /* from here on the names below mean what they say */
     ldr x9, =FE_ARM_SCTLR_ONES
     msr sctlr_el1, x9
-    ldr x9, =(1 << 31) | (3 << 40) /* EL1 is AArch64; pointer authentication is its own */
-    msr hcr_el2, x9
-    isb
     mov x9, #3                   /* physical counter and timer */
     msr cnthctl_el2, x9
     msr cntvoff_el2, xzr

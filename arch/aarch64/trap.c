@@ -97,6 +97,8 @@ void fe_arm_trap(struct fe_trap_frame *frame, unsigned kind) {
         else if (class == 0x22)
             fault.address = frame->far;
     }
+    if (!fe_arch_hooks.fault)
+        fe_arch_halt(); /* so early that there is nobody to tell */
     fe_arch_hooks.fault(&fault);
 }
 
