@@ -14,11 +14,13 @@
 #define GICD_ICPENDR 0x0280
 #define GICD_IPRIORITYR 0x0400
 #define GICD_IROUTER 0x6000
-#define GICD_CTLR_ENABLE                                                                                               \
-    0x12u /* group 1 (of the non-secure side), affinity routing; the same bits with one security state */
+/* These two bits are the same with one security state, and on our side of two. */
+#define GICD_CTLR_GROUP1 (1u << 1)
+#define GICD_CTLR_AFFINITY (1u << 4)
 #define GICD_CTLR_BUSY (1u << 31)
 
 #define GICR_CTLR 0x0000
+#define GICR_CTLR_BUSY (1u << 3)
 #define GICR_TYPER 0x0008
 #define GICR_WAKER 0x0014
 #define GICR_PRIVATE 0x10000 /* the frame with the private interrupts' registers, laid out as the distributor's */
@@ -89,6 +91,7 @@ static void init_core(void) {
     wait_for(frame, GICR_WAKER, GICR_WAKER_ASLEEP, "a redistributor's waking");
     volatile char *private = frame + GICR_PRIVATE;
     fe_register_write(private, GICD_ICENABLER, UINT32_C(0xffff0000));
+    wait_for(frame, GICR_CTLR, GICR_CTLR_BUSY, "disabling private interrupts");
     fe_register_write(private, GICD_IGROUPR, UINT32_MAX);
     for (unsigned line = 0; line < 32; line++)
         ((volatile uint8_t *)private)[GICD_IPRIORITYR + line] = FE_GIC_PRIORITY;
@@ -96,6 +99,10 @@ static void init_core(void) {
     fe_arch_device_barrier();
     fe_arm_write(FE_ICC_SRE, fe_arm_read(FE_ICC_SRE) | 1);
     fe_arm_instruction_barrier();
+    if (!(fe_arm_read(FE_ICC_SRE) & 1)) {
+        report("GICv3: the firmware keeps its system registers from us (ICC_SRE_EL1): core %#x gets no interrupts", id);
+        return;
+    }
     fe_arm_write(FE_ICC_PMR, 0xf0);
     fe_arm_write(FE_ICC_BPR1, 0);
     fe_arm_write(FE_ICC_CTLR, 0); /* one write ends an interrupt */
@@ -152,10 +159,13 @@ fe_status fe_gic3_init(const void *tree, struct fe_machine *machine, unsigned ti
         return FE_EINVAL;
     }
     distributor = fe_arch_map_device(range.base, range.bytes);
-    while (region_count < REGIONS_MAX && fe_fdt_reg(tree, node, 1 + region_count, &range)) {
-        /* The CPU interface's old registers may follow; a walk of them finds no redistributor of ours, or nothing. */
-        if (range.bytes < 0x20000)
-            break;
+    /* The CPU interface's old registers may follow, and reading those is not harmless. */
+    uint64_t regions_given = 1;
+    fe_fdt_number(tree, node, "#redistributor-regions", &regions_given);
+    if (regions_given > REGIONS_MAX)
+        complain("GICv3: %llu regions of redistributors; %u are used", (unsigned long long)regions_given, REGIONS_MAX);
+    while (region_count < REGIONS_MAX && region_count < regions_given &&
+           fe_fdt_reg(tree, node, 1 + region_count, &range)) {
         regions[region_count].base = fe_arch_map_device(range.base, range.bytes);
         regions[region_count].bytes = range.bytes;
         if (!regions[region_count].base)
@@ -172,14 +182,18 @@ fe_status fe_gic3_init(const void *tree, struct fe_machine *machine, unsigned ti
     lines = ((fe_register_read(distributor, GICD_TYPER) & 31) + 1) * 32;
     if (lines > FE_GIC_LINE_MAX)
         lines = FE_GIC_LINE_MAX;
-    fe_register_write(distributor, GICD_CTLR, 0);
+    /* Groups off, then affinity routing: it may only change while they are off, and other registers depend on it. */
+    fe_register_write(distributor, GICD_CTLR, fe_register_read(distributor, GICD_CTLR) & GICD_CTLR_AFFINITY);
     wait_for(distributor, GICD_CTLR, GICD_CTLR_BUSY, "switching the distributor off");
+    fe_register_write(distributor, GICD_CTLR, GICD_CTLR_AFFINITY);
+    wait_for(distributor, GICD_CTLR, GICD_CTLR_BUSY, "switching affinity routing on");
     for (unsigned line = 32; line < lines; line += 32) {
         fe_register_write(distributor, GICD_ICENABLER + line / 8, UINT32_MAX);
         fe_register_write(distributor, GICD_ICPENDR + line / 8, UINT32_MAX);
         fe_register_write(distributor, GICD_IGROUPR + line / 8, UINT32_MAX);
     }
-    fe_register_write(distributor, GICD_CTLR, GICD_CTLR_ENABLE);
+    wait_for(distributor, GICD_CTLR, GICD_CTLR_BUSY, "disabling shared interrupts");
+    fe_register_write(distributor, GICD_CTLR, GICD_CTLR_AFFINITY | GICD_CTLR_GROUP1);
     wait_for(distributor, GICD_CTLR, GICD_CTLR_BUSY, "switching the distributor on");
     machine->interrupt_dispatch = dispatch;
     machine->interrupts_init_core = init_core;

@@ -17,7 +17,9 @@
 #define FLAG_TRANSMIT_FULL (1u << 5)
 #define LINE_8N1_FIFO 0x70u
 #define CONTROL_ON 0x301u                      /* UART, transmit, receive */
-#define RECEIVE_INTERRUPTS (1u << 4 | 1u << 6) /* FIFO level, timeout */
+#define RECEIVE_LEVEL (1u << 4)
+#define RECEIVE_TIMEOUT (1u << 6)
+#define RECEIVE_INTERRUPTS (RECEIVE_LEVEL | RECEIVE_TIMEOUT)
 #define PATIENCE 10000000
 
 static volatile void *registers;
@@ -44,7 +46,9 @@ static void receive(void *argument) {
         if (count && fe_machine_hooks.console_received)
             more = fe_machine_hooks.console_received(buffer, count);
     } while (more && count == sizeof buffer);
-    fe_register_write(registers, INTERRUPT_CLEAR, 1u << 6);
+    /* Only when empty: one that waits for less than an eighth, once cleared, comes again with the next byte and not before. */
+    if (more)
+        fe_register_write(registers, INTERRUPT_CLEAR, RECEIVE_TIMEOUT);
 }
 
 static void hold(bool held) {
@@ -69,9 +73,10 @@ fe_status fe_pl011_init(const void *tree, struct fe_machine *machine, fe_complai
     if (node < 0)
         node = first;
     /* The only driver there is: stdout must be one of its devices. */
-    for (int other = first; other >= 0 && other != node;)
-        other = fe_fdt_find(tree, other, "arm,pl011"), first = other;
-    if (node < 0 || first != node) {
+    int one = first;
+    while (one >= 0 && one != node)
+        one = fe_fdt_find(tree, one, "arm,pl011");
+    if (one < 0) {
         complain("the device tree's console is not a PL011: there is no output");
         return FE_ENOENT;
     }

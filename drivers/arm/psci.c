@@ -12,7 +12,7 @@ static bool by_hypervisor; /* immutable after start */
 static fe_status start(unsigned core, uint64_t entry) {
     uint32_t id = fe_machine.core_ids[core];
     uint64_t affinity = (id & 0xffffff) | (uint64_t)(id >> 24) << 32;
-    int64_t result = fe_arm_call(by_hypervisor, CPU_ON, affinity, entry, 0);
+    int32_t result = (int32_t)fe_arm_call(by_hypervisor, CPU_ON, affinity, entry, 0); /* 32 bits, by the specification */
     return result == 0 ? FE_OK : result == ALREADY_ON ? FE_EBUSY : FE_EIO;
 }
 

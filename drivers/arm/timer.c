@@ -14,6 +14,7 @@ static void arm(uint64_t counter) {
 
 static void stop(void) {
     fe_arm_write("cntv_ctl_el0", 0);
+    fe_arm_instruction_barrier(); /* the line falls before its interrupt is ended */
 }
 
 void fe_arm_timer_interrupt(void) {
@@ -27,9 +28,11 @@ fe_status fe_arm_timer_init(const void *tree, struct fe_machine *machine, unsign
         complain("the device tree has no usable generic timer (arm,armv8-timer with a private virtual interrupt)");
         return FE_ENOENT;
     }
-    machine->counter_hz = fe_arm_read("cntfrq_el0");
+    /* The tree has a frequency only where the firmware leaves the register wrong. */
+    if (!fe_fdt_number(tree, node, "clock-frequency", &machine->counter_hz))
+        machine->counter_hz = fe_arm_read("cntfrq_el0") & UINT32_MAX;
     if (machine->counter_hz == 0) {
-        complain("the generic timer's frequency is not set (CNTFRQ_EL0 is 0): the firmware ought to");
+        complain("the generic timer's frequency is not known: CNTFRQ_EL0, which the firmware ought to set, is 0");
         return FE_ENOTSUP;
     }
     stop();
