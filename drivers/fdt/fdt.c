@@ -19,6 +19,11 @@ bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain
                  available < FE_FDT_MAX ? available : FE_FDT_MAX);
         return false;
     }
+    if (fdt_off_mem_rsvmap(blob) % 8 || fdt_off_dt_struct(blob) % 4) {
+        complain("device tree: its parts are not aligned (reservations at %#x, nodes at %#x): damaged",
+                 fdt_off_mem_rsvmap(blob), fdt_off_dt_struct(blob));
+        return false;
+    }
     int error = fdt_check_full(blob, total);
     if (error) {
         complain("device tree: %s", fdt_strerror(error));

@@ -7,8 +7,6 @@
 #include "support.h"
 
 #include <drivers/pc/acpi.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define BASE 0x7fe0000u
@@ -23,7 +21,6 @@
 static uint8_t memory[BYTES];
 static void *copies[4096];
 static size_t copy_count;
-static char complaints[4096];
 
 static const uint8_t *map(void *context, uint64_t physical, size_t bytes) {
     (void)context;
@@ -36,15 +33,7 @@ static const uint8_t *map(void *context, uint64_t physical, size_t bytes) {
     return copy;
 }
 
-static void complain(const char *format, ...) {
-    size_t used = strlen(complaints);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(complaints + used, sizeof(complaints) - used, format, arguments);
-    va_end(arguments);
-}
-
-static const struct fe_acpi_source source = {map, NULL, complain};
+static const struct fe_acpi_source source = {map, NULL, unit_complain};
 
 static void free_copies(void) {
     while (copy_count)
@@ -53,7 +42,7 @@ static void free_copies(void) {
 
 static fe_status read_all(struct fe_acpi *acpi) {
     free_copies();
-    complaints[0] = 0;
+    unit_complaints[0] = 0;
     return fe_acpi_read(&source, BASE + RSDP, acpi);
 }
 
@@ -148,7 +137,7 @@ Test(drivers_acpi, reads_sound_tables) {
     struct fe_acpi acpi;
     make();
     cr_assert_eq(read_all(&acpi), FE_OK);
-    cr_assert_str_eq(complaints, "");
+    cr_assert_str_eq(unit_complaints, "");
     cr_assert_str_eq(acpi.oem, "BOCHS BXPC");
     cr_assert(acpi.has_madt && acpi.has_8259);
     cr_assert_eq(acpi.core_count, 3);
@@ -176,7 +165,7 @@ Test(drivers_acpi, falls_back_to_the_rsdt) {
     make();
     memory[XSDT + 20] ^= 1;
     cr_assert_eq(read_all(&acpi), FE_OK);
-    cr_assert_not_null(strstr(complaints, "XSDT at 0x7fe0200 has a wrong checksum"));
+    cr_assert_not_null(strstr(unit_complaints, "XSDT at 0x7fe0200 has a wrong checksum"));
     cr_assert_eq(acpi.core_count, 3);
 }
 
@@ -185,7 +174,7 @@ Test(drivers_acpi, refuses_a_wrong_checksum) {
     make();
     memory[MADT + 60] ^= 0x40;
     cr_assert_eq(read_all(&acpi), FE_OK);
-    cr_assert_not_null(strstr(complaints, "APIC at 0x7fe0500 has a wrong checksum"));
+    cr_assert_not_null(strstr(unit_complaints, "APIC at 0x7fe0500 has a wrong checksum"));
     cr_assert(!acpi.has_madt);
     cr_assert_eq(acpi.core_count, 0);
     cr_assert(acpi.has_fadt && acpi.has_s5);
@@ -198,7 +187,7 @@ Test(drivers_acpi, refuses_absurd_lengths) {
         make();
         put(MADT + 4, lengths[i], 4);
         cr_assert_eq(read_all(&acpi), FE_OK);
-        cr_assert_not_null(strstr(complaints, "which is absurd"), "%u: %s", lengths[i], complaints);
+        cr_assert_not_null(strstr(unit_complaints, "which is absurd"), "%u: %s", lengths[i], unit_complaints);
         cr_assert(!acpi.has_madt);
     }
 }
@@ -212,7 +201,7 @@ Test(drivers_acpi, stops_at_an_entry_without_end) {
         seal(MADT);
         cr_assert_eq(read_all(&acpi), FE_OK);
         cr_assert_eq(acpi.core_count, 1);
-        cr_assert_not_null(strstr(complaints, "the rest is left out"));
+        cr_assert_not_null(strstr(unit_complaints, "the rest is left out"));
     }
 }
 

@@ -7,8 +7,6 @@
 
 #include <drivers/pc/pvh.h>
 #include <drivers/ranges.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define BASE 0x1000u
@@ -21,7 +19,6 @@
 static uint8_t memory[BYTES];
 static void *copies[16384];
 static size_t copy_count;
-static char complaints[8192];
 static struct fe_boot_info info;
 static uint64_t rsdp;
 
@@ -36,19 +33,11 @@ static const void *map(void *context, uint64_t physical, size_t bytes) {
     return copy;
 }
 
-static void complain(const char *format, ...) {
-    size_t used = strlen(complaints);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(complaints + used, sizeof(complaints) - used, format, arguments);
-    va_end(arguments);
-}
-
 static fe_status read_all(void) {
-    static const struct fe_pvh_source source = {map, NULL, complain};
+    static const struct fe_pvh_source source = {map, NULL, unit_complain};
     while (copy_count)
         free(copies[--copy_count]);
-    complaints[0] = 0;
+    unit_complaints[0] = 0;
     info = (struct fe_boot_info){.ram_count = 0};
     return fe_pvh_read(&source, BASE + START, &info, &rsdp);
 }
@@ -87,7 +76,7 @@ static void make(void) {
 Test(drivers_pvh, reads_what_is_sound) {
     make();
     cr_assert_eq(read_all(), FE_OK);
-    cr_assert_str_eq(complaints, "");
+    cr_assert_str_eq(unit_complaints, "");
     cr_assert_eq(rsdp, 0xf5a10);
     cr_assert_eq(info.ram_count, 3);
     cr_assert_eq(info.ram[0].base, 0x1000); /* page 0 is never given out */
@@ -102,22 +91,22 @@ Test(drivers_pvh, names_what_is_wrong) {
     make();
     put(START, 0, 4);
     cr_assert_eq(read_all(), FE_EINVAL);
-    cr_assert_not_null(strstr(complaints, "no PVH start info at 0x1000"));
+    cr_assert_not_null(strstr(unit_complaints, "no PVH start info at 0x1000"));
     make();
     put(START + 4, 0, 4);
     cr_assert_eq(read_all(), FE_ENOTSUP);
     make();
     put(START + 40, 0xdead0000, 8);
     cr_assert_eq(read_all(), FE_EINVAL);
-    cr_assert_not_null(strstr(complaints, "memory map at 0xdead0000 cannot be read"));
+    cr_assert_not_null(strstr(unit_complaints, "memory map at 0xdead0000 cannot be read"));
     make();
     put(START + 48, 0, 4);
     cr_assert_eq(read_all(), FE_EINVAL);
-    cr_assert_not_null(strstr(complaints, "none of them usable"));
+    cr_assert_not_null(strstr(unit_complaints, "none of them usable"));
     make();
     put(START + 48, UINT32_MAX, 4);
     read_all();
-    cr_assert_not_null(strstr(complaints, "4294967295 entries at 0x1100 is absurd"));
+    cr_assert_not_null(strstr(unit_complaints, "4294967295 entries at 0x1100 is absurd"));
 }
 
 Test(drivers_pvh, goes_on_without_a_wrong_initrd) {
@@ -130,7 +119,7 @@ Test(drivers_pvh, goes_on_without_a_wrong_initrd) {
         put(MODULES + 8, wrong[i].bytes, 8);
         cr_assert_eq(read_all(), FE_OK);
         cr_assert_eq(info.initrd.bytes, 0);
-        cr_assert_not_null(strstr(complaints, "not within usable memory"));
+        cr_assert_not_null(strstr(unit_complaints, "not within usable memory"));
     }
 }
 

@@ -73,3 +73,13 @@ void unit_become_core(unsigned index) {
     make_core(index);
     cr_assert_eq(fe_heap_core_init(&cores[index]), FE_OK);
 }
+
+char unit_complaints[8192];
+
+void unit_complain(const char *format, ...) {
+    size_t used = strlen(unit_complaints);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(unit_complaints + used, sizeof(unit_complaints) - used, format, arguments);
+    va_end(arguments);
+}

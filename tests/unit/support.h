@@ -32,6 +32,10 @@ static inline uint64_t unit_random(uint64_t *state) {
     return *state;
 }
 
+/* What was complained of, to be emptied by who reads it; and a function to complain through. */
+extern char unit_complaints[8192];
+void unit_complain(const char *format, ...);
+
 /* How the calling thread's last fe_fail or fe_panic came about. */
 extern __thread enum unit_failure { UNIT_NONE, UNIT_FAILED, UNIT_PANICKED } unit_failure;
 extern __thread char unit_message[256];
