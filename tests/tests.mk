@@ -40,9 +40,16 @@ build/host/guest-tests: $(wildcard tests/host/*.c tests/host/*.h) | deps-test
 -include tests/unit/unit.mk
 unit-programs: $(UNIT_PROGRAMS)
 
+# The suites of TESTS_EXTRA on the host, under Criterion itself: one program, build/host/extra.
+extra-program: $(if $(TESTS_EXTRA_SRCS),build/host/extra)
+build/host/extra: $(TESTS_EXTRA_SRCS) FORCE | deps-test
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	@$(HOST_CC) -std=gnu11 -O1 -g -fsanitize=address,undefined -o $@ $(TESTS_EXTRA_SRCS) -lcriterion
+FORCE:
+
 # Running ---------------------------------------------------------------------------------------------------------------
-TEST_ENV = SUITE='$(SUITE)' TEST='$(TEST)' MACHINES='$(MACHINES)' LONG='$(LONG)' TESTS_EXTRA='$(TESTS_EXTRA)' \
-           CMDLINE='$(CMDLINE)' TIMEOUT='$(TIMEOUT)' QEMUFLAGS='$(QEMUFLAGS)' MEM='$(MEM)' SEED='$(SEED)' MAKE='$(MAKE)'
+TEST_ENV = $(foreach v,SUITE TEST MACHINES LONG TESTS_EXTRA CMDLINE TIMEOUT QEMUFLAGS MEM SEED MAKE,$(v)=$(call quoted,$($(v))))
 
 test: | deps-test
 	@$(TEST_ENV) tests/tools/test
@@ -76,4 +83,4 @@ help:
 
 compile_commands.json: | deps
 
-.PHONY: unit-programs test-image everything test test-guest test-host test-long lint format debug help
+.PHONY: FORCE extra-program unit-programs test-image everything test test-guest test-host test-long lint format debug help

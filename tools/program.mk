@@ -52,8 +52,9 @@ endif
 
 examples: $(foreach e,$(EXAMPLES),$(OUT)/$(e).elf $(OUT)/$(e).bin)
 
-RUN_ENV = ARCH=$(ARCH) SMP=$(SMP) MEM=$(MEM) INITRD="$(INITRD)" CMDLINE="$(CMDLINE)" TIMEOUT=$(TIMEOUT) \
-          MACHINE=$(MACHINE) GIC=$(GIC) EL=$(EL) SEED=$(SEED) QEMUFLAGS="$(QEMUFLAGS)"
+# $(call quoted,TEXT): TEXT as one word of the shell, whatever is in it.
+quoted  = '$(subst ','"'"',$(1))'
+RUN_ENV = $(foreach v,ARCH SMP MEM INITRD CMDLINE TIMEOUT MACHINE GIC EL SEED QEMUFLAGS,$(v)=$(call quoted,$($(v))))
 
 # make run: an unknown APP is refused by name.
 run: $(if $(APP_DIR),$(OUT)/$(APP_NAME).elf $(OUT)/$(APP_NAME).bin,no-such-app)
