@@ -232,7 +232,7 @@ extern char fe_runtime_text_start[], fe_runtime_text_end[]; /* the kernel's own 
 extern char fe_lenient_text_start[], fe_lenient_text_end[]; /* of it, where a fault is the program's (kernel/lenient.h) */
 extern char fe_rodata_start[], fe_rodata_end[];
 extern char fe_data_start[], fe_data_end[]; /* data, bss, noinit */
-extern char fe_noinit_start[];               /* what entry code uses while it clears bss: always small pages, so that a port
+extern char fe_noinit_start[]; /* what entry code uses while it clears bss: always small pages, so that a port
                                               * can unmap some */
 
 /* The port's name, such as "x86_64". */

@@ -164,8 +164,7 @@ fe_status fe_gic3_init(const void *tree, struct fe_machine *machine, unsigned ti
     fe_fdt_number(tree, node, "#redistributor-regions", &regions_given);
     if (regions_given > REGIONS_MAX)
         complain("GICv3: %llu regions of redistributors; %u are used", (unsigned long long)regions_given, REGIONS_MAX);
-    while (region_count < REGIONS_MAX && region_count < regions_given &&
-           fe_fdt_reg(tree, node, 1 + region_count, &range)) {
+    while (region_count < REGIONS_MAX && region_count < regions_given && fe_fdt_reg(tree, node, 1 + region_count, &range)) {
         regions[region_count].base = fe_arch_map_device(range.base, range.bytes);
         regions[region_count].bytes = range.bytes;
         if (!regions[region_count].base)

@@ -16,7 +16,7 @@
 #define FLAG_RECEIVE_EMPTY (1u << 4)
 #define FLAG_TRANSMIT_FULL (1u << 5)
 #define LINE_8N1_FIFO 0x70u
-#define CONTROL_ON 0x301u                      /* UART, transmit, receive */
+#define CONTROL_ON 0x301u /* UART, transmit, receive */
 #define RECEIVE_LEVEL (1u << 4)
 #define RECEIVE_TIMEOUT (1u << 6)
 #define RECEIVE_INTERRUPTS (RECEIVE_LEVEL | RECEIVE_TIMEOUT)

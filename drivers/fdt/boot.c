@@ -52,13 +52,12 @@ static void read_chosen(const void *blob, struct fe_boot_info *info, fe_complain
     if (chosen < 0)
         return;
     uint64_t start, end;
-    if (fe_fdt_number(blob, chosen, "linux,initrd-start", &start) &&
-        fe_fdt_number(blob, chosen, "linux,initrd-end", &end)) {
+    if (fe_fdt_number(blob, chosen, "linux,initrd-start", &start) && fe_fdt_number(blob, chosen, "linux,initrd-end", &end)) {
         if (end >= start)
             fe_boot_set_initrd(info, start, end - start, complain);
         else
-            complain("device tree: the initrd ends (0x%llx) before it starts (0x%llx): no initrd", (unsigned long long)end,
-                     (unsigned long long)start);
+            complain("device tree: the initrd ends (0x%llx) before it starts (0x%llx): no initrd",
+                     (unsigned long long)end, (unsigned long long)start);
     }
     const char *arguments = fe_fdt_text(blob, chosen, "bootargs");
     if (!arguments)

@@ -111,8 +111,8 @@ static void finish(void) {
     tree = malloc(tree_bytes);
     const uint32_t structure_at = HEADER + (uint32_t)reservation_bytes;
     const uint32_t names_at = structure_at + (uint32_t)structure_bytes;
-    const uint32_t header[] = {0xd00dfeed, (uint32_t)tree_bytes, structure_at, names_at, HEADER, 17, 16, 0,
-                               (uint32_t)names_bytes, (uint32_t)structure_bytes};
+    const uint32_t header[] = {
+        0xd00dfeed, (uint32_t)tree_bytes, structure_at, names_at, HEADER, 17, 16, 0, (uint32_t)names_bytes, (uint32_t)structure_bytes};
     for (unsigned i = 0; i < 10; i++)
         header_set(i, header[i]);
     memcpy(tree + HEADER, reservations, reservation_bytes);
@@ -380,7 +380,8 @@ Test(drivers_fdt, maps_nothing_that_is_marked_no_map) {
 
 Test(drivers_fdt, goes_on_without_a_wrong_initrd) {
     static const uint64_t wrong[][2] = {
-        {0x3fffffff, 0x40001000}, {0x5ffff000, 0x60000001}, {0x48001000, 0x48000000}, {UINT64_MAX - 1, UINT64_MAX}, {0, UINT64_MAX},
+        {0x3fffffff, 0x40001000},     {0x5ffff000, 0x60000001}, {0x48001000, 0x48000000},
+        {UINT64_MAX - 1, UINT64_MAX}, {0, UINT64_MAX},
     };
     for (size_t i = 0; i < FE_ARRAY_LENGTH(wrong); i++) {
         machine(wrong[i][0], wrong[i][1]);
