@@ -96,6 +96,31 @@ Test(faults, own_stack_overflow, .signal = SIGSEGV) {
     recurse(0);
 }
 
+/* Frames that are larger than the guard, touched at their far end only: whoever lies behind it must not be reached. */
+__attribute__((noinline)) static unsigned leap(unsigned depth) {
+    volatile unsigned char frame[24000];
+    frame[0] = (unsigned char)depth;
+    return never ? 0 : leap(depth + 1) + frame[0];
+}
+
+static intptr_t overflow_in_leaps(void *argument) {
+    (void)argument;
+    return (intptr_t)leap(0);
+}
+
+Test(faults, large_frames_do_not_leap_the_guard) {
+    enum { TASKS = 8 }; /* neighbours, in the order of their stacks or against it */
+    fe_task tasks[TASKS];
+    for (unsigned i = 0; i < TASKS; i++)
+        tasks[i] = fe_task_spawn(overflow_in_leaps, NULL, NULL);
+    for (unsigned i = 0; i < TASKS; i++) {
+        struct fe_task_result result;
+        cr_assert_eq(fe_task_join_until(tasks[i], &result, fe_time_now() + HANG), FE_OK);
+        cr_assert_eq(result.outcome, FE_FAULTED);
+        cr_expect_eq(result.fault, FE_FAULT_STACK_OVERFLOW, "%s", result.message);
+    }
+}
+
 static intptr_t trap(void *argument) {
     (void)argument;
     __builtin_trap();
