@@ -104,7 +104,7 @@ static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_task_infor
     __builtin_memcpy(entry->name, tcb->name, sizeof entry->name);
     if (fe_load_relaxed(&tcb->parking) == FE_PARKING_PARKED)
         entry->state = FE_TASK_BLOCKED;
-    if (fe_load_relaxed(&tcb->joiner) == FE_JOIN_ENDED)
+    if (fe_join_ended(fe_load_relaxed(&tcb->joiner)))
         entry->state = FE_TASK_ENDED;
     for (unsigned i = 0; i < fe_sched.cores; i++) {
         const struct fe_scheduler *scheduler = fe_sched.schedulers[i];

@@ -49,9 +49,9 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
     tcb->weak = options->weak;
     copy_name(tcb->name, options->name);
     fe_store_relaxed(&tcb->parking, FE_PARKING_EMPTY); /* published with the task */
-    fe_store_relaxed(&tcb->joiner, options->detached ? FE_JOIN_DETACHED : FE_JOIN_NONE);
     uint64_t id = self->next_id += FE_CORES_MAX;
-    /* Pairs with the acquire in live_tcb: who sees the id sees the task that it names. */
+    fe_store_relaxed(&tcb->joiner, options->detached ? FE_JOIN_DETACHED : id);
+    /* Pairs with the acquire in is_live: who sees the id sees the task that it names. */
     fe_store_release(&tcb->id, id);
     fe_arch_context_make(&tcb->context, tcb, task_entry);
     if (options->weak)
@@ -110,7 +110,7 @@ static __attribute__((noinline)) void tell_joiner(struct fe_tcb *task, uint64_t 
     if (joiner == FE_JOIN_DETACHED) {
         fe_store_relaxed(&task->joiner, FE_JOIN_TAKEN); /* nobody else can reach it: the handle may not be joined */
         release(task);
-    } else if (joiner != FE_JOIN_NONE) {
+    } else if (fe_join_waits(joiner)) {
         fe_unpark((struct fe_tcb *)(uintptr_t)joiner);
     }
 }
@@ -119,7 +119,8 @@ static void after_end(struct fe_tcb *task) {
     bool weak = task->weak;
     struct fe_scheduler *self = fe_scheduler_self();
     /* Pairs with the acquire loads and exchanges of the join: the result is visible, and the stack is no longer in use. */
-    uint64_t joiner = fe_exchange_acq_rel(&task->joiner, FE_JOIN_ENDED);
+    uint64_t ended = fe_load_relaxed(&task->id) | FE_JOIN_ENDED; /* written by its spawn */
+    uint64_t joiner = fe_exchange_acq_rel(&task->joiner, ended);
     /* Before anybody who may act on the end runs: told below, or on this core after this. */
     if (FE_UNLIKELY(weak))
         self->statistics.ended++;
@@ -136,13 +137,17 @@ static void after_end(struct fe_tcb *task) {
  */
 static inline struct fe_tcb *claim_joiner(struct fe_scheduler *self, struct fe_tcb *task) {
     /* Acquire: pairs with the swap in the join. Stale values do no harm: a control block stays one, and whoever waits may
-     * be woken for nothing. */
+     * be woken for nothing. Only who was notified is looked at: until then it may be made anew, as another task. */
     uint64_t joiner = fe_load_acquire(&task->joiner);
-    if (joiner <= FE_JOIN_TAKEN || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left <= 1))
+    if (!fe_join_waits(joiner) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left <= 1))
         return NULL;
     struct fe_tcb *tcb = (struct fe_tcb *)(uintptr_t)joiner;
-    if (FE_UNLIKELY(tcb->home != FE_ANY_CORE) || !fe_parking_notify(&tcb->parking))
+    if (!fe_parking_notify(&tcb->parking))
         return NULL;
+    if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
+        fe_scheduler_ready(tcb);
+        return NULL;
+    }
     self->ticks_left--;
     tcb->core = self->core.index;
     return tcb;
@@ -220,36 +225,40 @@ void fe_task_report(struct fe_tcb *task, uintptr_t pc, uintptr_t frame_pointer) 
 
 /* Joining --------------------------------------------------------------------------------------------------------- */
 
-/* The control block that `task` names, or NULL if it is gone. */
-static inline struct fe_tcb *live_tcb(fe_task task) {
-    /* Pairs with the release in fe_task_try_spawn. */
-    if (FE_UNLIKELY(!task.tcb || task.id == 0 || fe_load_acquire(&task.tcb->id) != task.id))
-        return NULL;
-    return task.tcb;
+/* Whether `task`, which is not NULL, has its memory still. A glance: what must be sure of it swaps its `joiner`. */
+static bool is_live(fe_task task) {
+    return fe_load_acquire(&task.tcb->id) == task.id; /* pairs with the release in fe_task_try_spawn */
 }
 
-static bool take_ended(struct fe_tcb *target) {
-    uint64_t expected = FE_JOIN_ENDED;
+static inline bool take_ended(fe_task task) {
+    uint64_t expected = task.id | FE_JOIN_ENDED;
     /* Acquire: pairs with after_end. Only one of several joiners gets it. */
-    return fe_cas_acquire(&target->joiner, &expected, FE_JOIN_TAKEN);
+    return fe_cas_acquire(&task.tcb->joiner, &expected, FE_JOIN_TAKEN);
+}
+
+/* Why `task` cannot be joined, whose `joiner` was `seen`. */
+static __attribute__((noinline)) fe_status refusal(fe_task task, uint64_t seen) {
+    if (!is_live(task) || (seen != FE_JOIN_DETACHED && !fe_join_waits(seen)))
+        return FE_ENOENT;
+    return seen == FE_JOIN_DETACHED ? FE_EINVAL : FE_EBUSY;
 }
 
 static inline __attribute__((always_inline)) fe_status join(fe_task task, struct fe_task_result *result,
                                                             fe_nanoseconds deadline) {
     struct fe_tcb *self = fe_park_self();
-    struct fe_tcb *target = live_tcb(task);
+    struct fe_tcb *target = task.tcb;
     if (FE_UNLIKELY(!target))
         return FE_ENOENT;
     if (FE_UNLIKELY(target == self))
-        return FE_EINVAL;
-    uint64_t seen = FE_JOIN_NONE;
+        return is_live(task) ? FE_EINVAL : FE_ENOENT;
+    uint64_t seen = task.id;
     /* Release: the task that ends reads this task's control block. Acquire: it may have ended. Pairs with after_end. */
     if (fe_cas_acq_rel(&target->joiner, &seen, (uint64_t)(uintptr_t)self)) {
         /* Pairs with the exchange in after_end. */
         while ((seen = fe_load_acquire(&target->joiner)) == (uint64_t)(uintptr_t)self) {
             if (FE_UNLIKELY(deadline != FE_FOREVER) && fe_time_now() >= deadline) {
                 /* Release as above: gives the word back; fails if the task has just ended. */
-                if (fe_cas_acq_rel(&target->joiner, &seen, FE_JOIN_NONE))
+                if (fe_cas_acq_rel(&target->joiner, &seen, task.id))
                     return FE_ETIMEDOUT;
                 break;
             }
@@ -258,16 +267,10 @@ static inline __attribute__((always_inline)) fe_status join(fe_task task, struct
             else
                 fe_park_until(deadline);
         }
-        seen = FE_JOIN_ENDED;
+        seen = task.id | FE_JOIN_ENDED;
     }
-    if (seen == FE_JOIN_DETACHED)
-        return FE_EINVAL;
-    if (seen == FE_JOIN_TAKEN)
-        return FE_ENOENT;
-    if (seen != FE_JOIN_ENDED)
-        return FE_EBUSY;
-    if (!take_ended(target))
-        return FE_ENOENT;
+    if (FE_UNLIKELY(seen != (task.id | FE_JOIN_ENDED)) || FE_UNLIKELY(!take_ended(task)))
+        return refusal(task, seen);
     if (result)
         fill_result(target, result);
     release(target);
@@ -285,17 +288,16 @@ fe_status fe_task_join(fe_task task, struct fe_task_result *result) {
 }
 
 fe_status fe_task_detach(fe_task task) {
-    struct fe_tcb *target = live_tcb(task);
-    if (!target)
+    if (!task.tcb)
         return FE_ENOENT;
-    uint64_t seen = FE_JOIN_NONE;
-    if (fe_cas_acq_rel(&target->joiner, &seen, FE_JOIN_DETACHED)) /* pairs with after_end */
+    uint64_t seen = task.id;
+    if (fe_cas_acq_rel(&task.tcb->joiner, &seen, FE_JOIN_DETACHED)) /* pairs with after_end */
         return FE_OK;
-    if (seen == FE_JOIN_ENDED && take_ended(target)) {
-        release(target);
+    if (seen == (task.id | FE_JOIN_ENDED) && take_ended(task)) {
+        release(task.tcb);
         return FE_OK;
     }
-    return seen == FE_JOIN_ENDED || seen == FE_JOIN_TAKEN || seen == FE_JOIN_DETACHED ? FE_ENOENT : FE_EBUSY;
+    return fe_join_waits(seen) && is_live(task) ? FE_EBUSY : FE_ENOENT;
 }
 
 /* Waiting --------------------------------------------------------------------------------------------------------- */

@@ -17,11 +17,24 @@
 
 #include <arch/atomic.h>
 
-/* Values of fe_tcb.joiner that are not a control block's address. */
-#define FE_JOIN_NONE ((uintptr_t)0)
-#define FE_JOIN_ENDED ((uintptr_t)1)
-#define FE_JOIN_DETACHED ((uintptr_t)2)
-#define FE_JOIN_TAKEN ((uintptr_t)3) /* being recycled, or in the cache */
+/*
+ * Values of fe_tcb.joiner, which is 64 bits: the id of the task if nobody waits for it yet; that with FE_JOIN_ENDED once it
+ * has ended; the control block of who waits; or one of the constants. With the id in the word a swap by a stale handle
+ * fails, whatever task has the memory by then. Ids have neither of the highest two bits, addresses both, and no id is as
+ * small as the constants.
+ */
+#define FE_JOIN_ENDED (UINT64_C(1) << 62)
+#define FE_JOIN_DETACHED UINT64_C(2)
+#define FE_JOIN_TAKEN UINT64_C(3) /* being recycled, or in the cache */
+
+/* Whether `joiner` is the address of who waits. */
+static inline bool fe_join_waits(uint64_t joiner) {
+    return (int64_t)joiner < 0;
+}
+
+static inline bool fe_join_ended(uint64_t joiner) {
+    return joiner >> 62 == 1;
+}
 
 struct fe_tcb {
     /* The core that runs it, or that took it from a queue. */
@@ -32,7 +45,7 @@ struct fe_tcb {
 
     /* Any core. */
     fe_atomic_u32 parking; /* park.h */
-    fe_atomic_u64 joiner;  /* a waiting task's control block, or FE_JOIN_* */
+    fe_atomic_u64 joiner;  /* see FE_JOIN_ENDED */
     fe_atomic_u64 id;      /* 0: no task; written by spawn and by recycling */
 
     /* Set by spawn, then read-only. */

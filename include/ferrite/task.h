@@ -85,14 +85,15 @@ FE_MUST_CHECK fe_status fe_task_try_spawn(fe_task_function function, void *argum
 /*
  * Waits until `task` has ended, stores how in *result (may be NULL) and releases what it held. Each task can be joined
  * once. Task context; blocks. FE_OK; FE_ENOENT: already joined, or never was; FE_EBUSY: somebody else is joining it;
- * FE_EINVAL: detached, or the caller itself.
+ * FE_EINVAL: detached, or the caller itself. A detached task that has ended is FE_ENOENT.
  */
 fe_status fe_task_join(fe_task task, struct fe_task_result *result);
 
 /* As fe_task_join, giving up at `deadline` (an instant of fe_time_now) with FE_ETIMEDOUT; the task can still be joined. */
 fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nanoseconds deadline);
 
-/* Gives up the right to join: the task's memory goes when it ends. Any context but interrupt handlers. FE_OK, FE_ENOENT. */
+/* Gives up the right to join: the task's memory goes when it ends. Any context but interrupt handlers. FE_OK; FE_ENOENT:
+ * joined or detached already; FE_EBUSY: somebody is joining it. */
 fe_status fe_task_detach(fe_task task);
 
 /* Lets every other ready task of this core run first. Task context. About 60 instructions with one other ready task. */
