@@ -226,11 +226,14 @@ static void drain_inbox(struct fe_scheduler *self) {
  */
 static void look_for_termination(struct fe_scheduler *self) {
     uint64_t ended = 0, spawned = 0;
+    self->ended_checked = fe_load_relaxed(&self->ended);
+    /* This core's own count before the look at the others': of two cores that end the last tasks at once, and may not look
+     * again since weak tasks keep them busy, one sees both counts. */
+    fe_fence_seq_cst();
     for (unsigned i = 0; i < fe_sched.cores; i++) {
         if (fe_sched.schedulers[i])
             ended += fe_load_seq_cst(&fe_sched.schedulers[i]->ended); /* pairs with the store in count_ended */
     }
-    self->ended_checked = fe_load_relaxed(&self->ended);
     for (unsigned i = 0; i < fe_sched.cores; i++) {
         if (fe_sched.schedulers[i])
             spawned += fe_load_seq_cst(&fe_sched.schedulers[i]->spawned); /* pairs with the store in count_spawned */
