@@ -23,9 +23,7 @@ static bool is_lenient(uintptr_t pc) {
 static uint64_t take_page(struct fe_scheduler *self, bool runtime) {
     if (!runtime) {
         fe_stack_refill(self);
-        uint64_t page = fe_page_alloc(0);
-        if (page)
-            return page;
+        return fe_page_alloc(0); /* none: the task fails. The reserve is for code that cannot be made to */
     }
     if (!self->reserve_count)
         return 0;
