@@ -224,16 +224,20 @@ ParameterizedTest(const size_t *capacity, stress, closing, .timeout = LIMIT) {
 
 /* Tasks ------------------------------------------------------------------------------------------------------------- */
 
-static intptr_t use_stack(void *argument) {
+__attribute__((noinline)) static bool go_deep(uint32_t mark) {
     volatile unsigned char deep[40000];
+    for (size_t i = 0; i < sizeof deep; i += 4096)
+        deep[i] = (unsigned char)mark;
+    bool same = true;
+    for (size_t i = 0; i < sizeof deep; i += 4096)
+        same = same && deep[i] == (unsigned char)mark;
+    return same;
+}
+
+static intptr_t use_stack(void *argument) {
     uint32_t mark = (uint32_t)(uintptr_t)argument;
-    if (mark % 128 == 0) {
-        for (size_t i = 0; i < sizeof deep; i += 4096)
-            deep[i] = (unsigned char)mark;
-        for (size_t i = 0; i < sizeof deep; i += 4096)
-            if (deep[i] != (unsigned char)mark)
-                return -1;
-    }
+    if (mark % 128 == 0 && !go_deep(mark))
+        return -1;
     if (mark % 8 == 0)
         fe_task_yield();
     return (intptr_t)mark;
