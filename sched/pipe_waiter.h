@@ -21,13 +21,13 @@ static inline void fe_waiter_announce(fe_atomic_uptr *word, uintptr_t who) {
     fe_store_seq_cst(word, who); /* before that look; pairs with the publishing exchange before fe_waiter_find */
 }
 
-/* The receiver no longer waits. False if a sender has claimed it meanwhile; the look that follows sees its value. */
+/* The receiver no longer waits. False if a sender has claimed it meanwhile. */
 static inline bool fe_waiter_retract(fe_atomic_uptr *word) {
-    /* Acquire; pairs with fe_waiter_claim. Nobody but us puts anything but NONE there. */
-    if (fe_load_acquire(word) == FE_WAITER_NONE)
+    /* Relaxed, both: a claim says only that somebody looked; the look at the queue that follows has orders of its own, and a
+     * value that it misses stays queued. Nobody but us puts anything but NONE there. */
+    if (fe_load_relaxed(word) == FE_WAITER_NONE)
         return false;
-    /* Acquire: as above, if we are claimed at this moment. */
-    return fe_exchange_acquire(word, FE_WAITER_NONE) != FE_WAITER_NONE;
+    return fe_exchange_relaxed(word, FE_WAITER_NONE) != FE_WAITER_NONE;
 }
 
 /* Who waits; after a value was published, or the pipe closed. Senders. */
@@ -37,8 +37,8 @@ static inline uintptr_t fe_waiter_find(const fe_atomic_uptr *word) {
 
 /* Claims the task `who` that fe_waiter_find saw. */
 static inline bool fe_waiter_claim(fe_atomic_uptr *word, uintptr_t who) {
-    /* Release; pairs with fe_waiter_retract: the value that we published comes first. */
-    return fe_cas_release(word, &who, FE_WAITER_NONE);
+    /* Relaxed: the notification that follows orders what must be. */
+    return fe_cas_relaxed(word, &who, FE_WAITER_NONE);
 }
 
 /* A sender is about to wait for room; it must look at the queue once more (..._has_room). Under the pipe's lock. */

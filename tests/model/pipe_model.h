@@ -60,6 +60,13 @@ struct selector {
     task *owner;
 };
 
+/* One who waits at a rendezvous; on its stack. */
+struct record {
+    FE_PLAIN(int) value;
+    FE_PLAIN(task *) who;
+    fe_atomic_u32 outcome;
+};
+
 struct list_node {
     fe_inbox_node node; /* first */
     FE_PLAIN(int) value;
@@ -68,7 +75,7 @@ struct list_node {
 /* KIND: 'c' cell, 'm' rendezvous ("meeting"), 'r' ring, 'l' list. */
 template <char KIND, bool SHARED> struct model_pipe {
     fe_atomic_u32 word, closed, crowded, senders, sequences[SLOTS];
-    fe_atomic_uptr waiter, pending;
+    fe_atomic_uptr waiter, meeting;
     FE_PLAIN(int) value[SLOTS];
     uint32_t head;
     rl::mutex lock;
@@ -87,7 +94,7 @@ template <char KIND, bool SHARED> struct model_pipe {
         fe_store_relaxed(&crowded, 0);
         fe_store_relaxed(&senders, sender_count);
         fe_store_relaxed(&waiter, FE_WAITER_NONE);
-        fe_store_relaxed(&pending, 0);
+        fe_store_relaxed(&meeting, FE_MEET_NOBODY);
         fe_store_relaxed(&selected, 0);
         fe_pipe_ring_init(sequences, SLOTS);
         fe_plain_set(waiting, NULL);
@@ -99,14 +106,15 @@ template <char KIND, bool SHARED> struct model_pipe {
     }
 
     /* transfer.c, queues */
-    status put(int v, uint32_t *version) {
+    status put(int v) {
         if (fe_ends_closed(&closed) != 0)
             return CLOSED;
-        if (KIND == 'c' || KIND == 'm') {
-            if (!fe_cell_reserve(&word, SHARED, version))
+        if (KIND == 'c') {
+            uint32_t version;
+            if (!fe_cell_reserve(&word, SHARED, &version))
                 return AGAIN;
             fe_plain_set(value[0], v);
-            fe_cell_publish(&word, *version);
+            fe_cell_publish(&word, version);
         } else if (KIND == 'r') {
             uint32_t position;
             if (!fe_pipe_ring_reserve(&word, sequences, SLOTS - 1, SHARED, &position))
@@ -139,19 +147,11 @@ template <char KIND, bool SHARED> struct model_pipe {
             if (other != NULL)
                 fe_plain_set(other->value, -1); /* as one would who frees it */
             return true;
-        } else if (KIND == 'c') {
+        } else {
             if (!fe_cell_take(&word, &version))
                 return false;
             *v = fe_plain_get(value[0]);
             fe_cell_empty(&word, version);
-        } else {
-            if (!fe_cell_claim(&word, &version))
-                return false;
-            *v = fe_plain_get(value[0]);
-            task *sender = (task *)fe_pending_find(&pending);
-            fe_cell_empty(&word, version);
-            if (sender != NULL)
-                sender->unpark();
         }
         if (fe_crowd_waits(&crowded))
             wake_senders(false);
@@ -164,11 +164,15 @@ template <char KIND, bool SHARED> struct model_pipe {
             return fe_pipe_ring_ready_after_announcing(sequences, SLOTS - 1, head);
         if (KIND == 'l')
             return fe_list_ready_after_announcing(&list);
+        if (KIND == 'm')
+            return (fe_meet_look_after_announcing(&meeting) & FE_MEET_SENDER) != 0;
         return fe_cell_ready_after_announcing(&word);
     }
     bool has_room() {
         if (fe_ends_closed_after_announcing(&closed))
             return true;
+        if (KIND == 'm')
+            return (fe_meet_look_after_announcing(&meeting) & FE_MEET_SENDER) == 0;
         return KIND == 'r' ? fe_pipe_ring_has_room(&word, sequences, SLOTS - 1) : fe_cell_has_room(&word);
     }
 
@@ -260,36 +264,126 @@ template <char KIND, bool SHARED> struct model_pipe {
         fe_plain_set(self.next, NULL); /* as one would who returns, and reuses the stack */
         return OK;
     }
-    status wait_taken(task *me, uint32_t version) {
-        status result = OK;
-        uintptr_t displaced;
-        for (;;) {
-            displaced = fe_pending_announce(&pending, (uintptr_t)me);
-            if (!fe_cell_pending(&word, version))
-                break;
-            if (fe_ends_closed_after_announcing(&closed) & FE_PORT_CLOSED)
-                result = CLOSED;
-            else if (me->expired)
-                result = TIMED_OUT;
-            if (result != OK) {
-                if (!fe_cell_withdraw(&word, version)) {
-                    result = OK;
-                    break;
-                }
-                wake_senders(false);
-                break;
-            }
-            me->park_until();
-        }
-        fe_pending_retract(&pending, (uintptr_t)me);
-        if (displaced != 0 && displaced != (uintptr_t)me)
-            ((task *)displaced)->unpark();
-        return result;
+    /* meet.c */
+    void tell_senders() {
+        if (fe_crowd_waits(&crowded))
+            wake_senders(false);
     }
+    static record *record_of(uintptr_t seen) { return (record *)(seen & ~FE_MEET_TAG); }
+    static void finish(record *r, uint32_t how) {
+        task *who = fe_plain_get(r->who);
+        fe_meet_finish(&r->outcome, how);
+        who->unpark();
+    }
+    bool give(uintptr_t seen, int v) {
+        if (!fe_meet_claim(&meeting, seen))
+            return false;
+        fe_plain_set(record_of(seen)->value, v);
+        finish(record_of(seen), FE_MEET_DONE);
+        tell_senders();
+        return true;
+    }
+    bool take_from(uintptr_t seen, int *v) {
+        if (!fe_meet_claim(&meeting, seen))
+            return false;
+        *v = fe_plain_get(record_of(seen)->value);
+        finish(record_of(seen), FE_MEET_DONE);
+        tell_senders();
+        return true;
+    }
+    bool withdraw(uintptr_t mine) {
+        if (!fe_meet_withdraw(&meeting, mine))
+            return false;
+        if (mine & FE_MEET_SENDER)
+            tell_senders();
+        return true;
+    }
+    status wait(task *me, record *r, uintptr_t mine) {
+        uint32_t other = mine & FE_MEET_SENDER ? FE_PORT_CLOSED : FE_SENDER_CLOSED;
+        if ((fe_ends_closed_after_announcing(&closed) & other) && withdraw(mine))
+            return CLOSED;
+        if (mine & FE_MEET_SENDER)
+            (void)tell_receiver();
+        uint32_t outcome;
+        while ((outcome = fe_meet_outcome(&r->outcome)) == FE_MEET_WAITING) {
+            if (me->expired) {
+                if (withdraw(mine))
+                    return TIMED_OUT;
+                me->park(); /* it has been claimed, and will be finished */
+            } else {
+                me->park_until();
+            }
+        }
+        return outcome == FE_MEET_DONE ? OK : CLOSED;
+    }
+    status meet_send(task *me, int v) {
+        for (;;) {
+            uintptr_t seen = fe_meet_look(&meeting);
+            if (seen & FE_MEET_RECEIVER) {
+                if (give(seen, v))
+                    return OK;
+            } else if (fe_ends_closed(&closed)) {
+                return CLOSED;
+            } else if (seen == FE_MEET_NOBODY) {
+                record r;
+                fe_plain_set(r.value, v);
+                fe_plain_set(r.who, me);
+                fe_store_relaxed(&r.outcome, FE_MEET_WAITING);
+                if (fe_meet_offer(&meeting, (uintptr_t)&r | FE_MEET_SENDER)) {
+                    status result = wait(me, &r, (uintptr_t)&r | FE_MEET_SENDER);
+                    fe_plain_set(r.value, -1); /* as one would who returns, and reuses the stack */
+                    return result;
+                }
+            } else {
+                status result = wait_for_room(me);
+                if (result != OK)
+                    return result;
+            }
+            rl::yield(1, RL_INFO);
+        }
+    }
+    status meet_try_receive(int *v) {
+        uintptr_t seen;
+        while ((seen = fe_meet_look(&meeting)) & FE_MEET_SENDER) {
+            if (take_from(seen, v))
+                return OK;
+        }
+        return fe_ends_closed_last(&closed) ? CLOSED : AGAIN;
+    }
+    status meet_receive(task *me, int *v) {
+        for (;;) {
+            status result = meet_try_receive(v);
+            if (result != AGAIN)
+                return result;
+            record r;
+            fe_plain_set(r.value, -1);
+            fe_plain_set(r.who, me);
+            fe_store_relaxed(&r.outcome, FE_MEET_WAITING);
+            if (fe_meet_offer(&meeting, (uintptr_t)&r | FE_MEET_RECEIVER)) {
+                result = wait(me, &r, (uintptr_t)&r | FE_MEET_RECEIVER);
+                if (result == OK)
+                    *v = fe_plain_get(r.value);
+                fe_plain_set(r.value, -1); /* as above */
+                return result;
+            }
+            rl::yield(1, RL_INFO);
+        }
+    }
+    void meet_close(uintptr_t who) {
+        uintptr_t seen;
+        while ((seen = fe_meet_look_after_announcing(&meeting)) & who) {
+            if (fe_meet_claim(&meeting, seen)) {
+                finish(record_of(seen), FE_MEET_CLOSED);
+                return;
+            }
+        }
+    }
+
     status send(task *me, int v) {
-        uint32_t version;
+        if (KIND == 'm')
+            return meet_send(me, v);
         status result;
-        while ((result = put(v, &version)) == AGAIN) {
+        while ((result = put(v)) == AGAIN) {
             result = wait_for_room(me);
             if (result != OK)
                 return result;
@@ -298,26 +392,28 @@ template <char KIND, bool SHARED> struct model_pipe {
             return result;
         if (oneshot)
             fe_ends_close(&closed, FE_SENDER_CLOSED);
-        if (!tell_receiver() && KIND == 'm')
-            return wait_taken(me, version);
+        (void)tell_receiver();
         return OK;
     }
     void close_sender() {
         if (!fe_ends_drop(&senders))
             return;
         fe_ends_close(&closed, FE_SENDER_CLOSED);
+        if (KIND == 'm')
+            meet_close(FE_MEET_RECEIVER);
         (void)tell_receiver();
     }
     void close_port() {
         fe_ends_close(&closed, FE_PORT_CLOSED);
         wake_senders(true);
-        task *sender = (task *)fe_pending_find(&pending);
-        if (sender != NULL)
-            sender->unpark();
+        if (KIND == 'm')
+            meet_close(FE_MEET_SENDER);
     }
 
     /* transfer.c, receiving */
     status try_receive(int *v) {
+        if (KIND == 'm')
+            return meet_try_receive(v);
         if (take(v))
             return OK;
         if (!fe_ends_closed_last(&closed))
@@ -325,6 +421,8 @@ template <char KIND, bool SHARED> struct model_pipe {
         return take(v) ? OK : CLOSED;
     }
     status receive(task *me, int *v) {
+        if (KIND == 'm')
+            return meet_receive(me, v);
         status result = try_receive(v);
         while (result == AGAIN) {
             fe_waiter_announce(&waiter, (uintptr_t)me);

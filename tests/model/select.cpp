@@ -8,6 +8,7 @@
 #include <sched/pipe_cell.h>
 #include <sched/pipe_ends.h>
 #include <sched/pipe_list.h>
+#include <sched/pipe_meet.h>
 #include <sched/pipe_ring.h>
 #include <sched/pipe_select.h>
 #include <sched/pipe_waiter.h>
