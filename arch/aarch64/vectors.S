@@ -40,13 +40,8 @@ fe_arm_vectors:
     .balign 128
     .size fe_arm_vectors, . - fe_arm_vectors
 
-/*
- * An interrupt: what C may clobber is saved; kernel code has no FP registers. To the unwinder it is a signal frame: the
- * interrupted function goes on at the saved pc, on the saved stack.
- */
-function fe_arm_interrupt
-    sub sp, sp, #FE_ARM_FRAME_BYTES
-    stp x0, x1, [sp, #0]
+/* x2 to x17 to struct fe_trap_frame at sp. */
+.macro store_scratch
     stp x2, x3, [sp, #16]
     stp x4, x5, [sp, #32]
     stp x6, x7, [sp, #48]
@@ -55,6 +50,29 @@ function fe_arm_interrupt
     stp x12, x13, [sp, #96]
     stp x14, x15, [sp, #112]
     stp x16, x17, [sp, #128]
+.endm
+
+/* x0 to x17 from it. */
+.macro load_scratch
+    ldp x0, x1, [sp, #0]
+    ldp x2, x3, [sp, #16]
+    ldp x4, x5, [sp, #32]
+    ldp x6, x7, [sp, #48]
+    ldp x8, x9, [sp, #64]
+    ldp x10, x11, [sp, #80]
+    ldp x12, x13, [sp, #96]
+    ldp x14, x15, [sp, #112]
+    ldp x16, x17, [sp, #128]
+.endm
+
+/*
+ * An interrupt: what C may clobber is saved; kernel code has no FP registers. To the unwinder it is a signal frame: the
+ * interrupted function goes on at the saved pc, on the saved stack.
+ */
+function fe_arm_interrupt
+    sub sp, sp, #FE_ARM_FRAME_BYTES
+    stp x0, x1, [sp, #0]
+    store_scratch
     str x18, [sp, #144]
     stp x29, x30, [sp, #232]
     mrs x2, elr_el1
@@ -68,15 +86,7 @@ function fe_arm_interrupt
     ldp x2, x3, [sp, #FE_ARM_FRAME_PC]
     msr elr_el1, x2
     msr spsr_el1, x3
-    ldp x0, x1, [sp, #0]
-    ldp x2, x3, [sp, #16]
-    ldp x4, x5, [sp, #32]
-    ldp x6, x7, [sp, #48]
-    ldp x8, x9, [sp, #64]
-    ldp x10, x11, [sp, #80]
-    ldp x12, x13, [sp, #96]
-    ldp x14, x15, [sp, #112]
-    ldp x16, x17, [sp, #128]
+    load_scratch
     ldr x18, [sp, #144]
     ldp x29, x30, [sp, #232]
     add sp, sp, #FE_ARM_FRAME_BYTES
@@ -85,14 +95,7 @@ end fe_arm_interrupt
 
 /* Stores all but x0, x1 and sp of struct fe_trap_frame at sp. Clobbers x2-x5. */
 .macro save_rest
-    stp x2, x3, [sp, #16]
-    stp x4, x5, [sp, #32]
-    stp x6, x7, [sp, #48]
-    stp x8, x9, [sp, #64]
-    stp x10, x11, [sp, #80]
-    stp x12, x13, [sp, #96]
-    stp x14, x15, [sp, #112]
-    stp x16, x17, [sp, #128]
+    store_scratch
     stp x18, x19, [sp, #144]
     stp x20, x21, [sp, #160]
     stp x22, x23, [sp, #176]
@@ -120,15 +123,7 @@ function fe_arm_fault
     msr elr_el1, x2
     msr spsr_el1, x3
     msr sp_el0, x4
-    ldp x0, x1, [sp, #0]
-    ldp x2, x3, [sp, #16]
-    ldp x4, x5, [sp, #32]
-    ldp x6, x7, [sp, #48]
-    ldp x8, x9, [sp, #64]
-    ldp x10, x11, [sp, #80]
-    ldp x12, x13, [sp, #96]
-    ldp x14, x15, [sp, #112]
-    ldp x16, x17, [sp, #128]
+    load_scratch
     ldp x18, x19, [sp, #144]
     ldp x20, x21, [sp, #160]
     ldp x22, x23, [sp, #176]
