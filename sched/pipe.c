@@ -1,8 +1,11 @@
 /* The ends of pipes: opening, copying, closing. What is not received when both are closed is released. */
 #include "meet.h"
+#include "misuse.h"
 
 #include <ferrite/heap.h>
 #include <ferrite/panic.h>
+
+#define FE_PIPE_FLAGS ((unsigned)(FE_PIPE_SHARED | FE_PIPE_ONESHOT | FE_PIPE_BLOCKS))
 
 static size_t queue_bytes(enum fe_pipe_kind kind, size_t value_bytes, size_t capacity) {
     switch (kind) {
@@ -30,7 +33,7 @@ fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes,
     FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
     if (flags & FE_PIPE_ONESHOT)
         capacity = 1;
-    if (value_bytes == 0 || value_bytes > FE_PIPE_VALUE_MAX ||
+    if (!sender || !port || (flags & ~FE_PIPE_FLAGS) || value_bytes == 0 || value_bytes > FE_PIPE_VALUE_MAX ||
         (capacity > FE_PIPE_CAPACITY_MAX && capacity != FE_UNBOUNDED) ||
         ((flags & FE_PIPE_BLOCKS) && value_bytes != sizeof(void *)))
         return FE_EINVAL;
@@ -50,6 +53,9 @@ fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes,
         .shared = (flags & FE_PIPE_SHARED) != 0,
         .flags = (uint8_t)flags,
     };
+#ifdef FE_CHECKED
+    pipe->mark = FE_PIPE_MARK;
+#endif
     pipe->waiting_tail = &pipe->waiting;
     fe_store_relaxed(&pipe->ends, 2); /* all published with the pipe */
     fe_store_relaxed(&pipe->senders, 1);
@@ -77,7 +83,7 @@ static void drain(struct fe_pipe *pipe) {
         unsigned char bytes[FE_PIPE_VALUE_MAX];
     } value;
     fe_status status;
-    while ((status = fe_pipe_try_receive((fe_port){pipe}, &value)) == FE_OK) {
+    while ((status = fe_pipe_take(pipe, &value)) == FE_OK) {
         if (pipe->flags & FE_PIPE_BLOCKS)
             fe_heap_free(value.block);
     }
@@ -89,10 +95,15 @@ static void drop_end(struct fe_pipe *pipe) {
     drain(pipe);
     if (pipe->kind == FE_PIPE_LIST)
         fe_heap_free(fe_load_relaxed(&fe_pipe_list(pipe)->spare)); /* nobody else is left */
+#ifdef FE_CHECKED
+    pipe->mark = 0;
+#endif
     fe_heap_free(pipe);
 }
 
 fe_sender fe_sender_copy(fe_sender sender) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
+    FE_CHECK_SENDER(sender);
     if (!sender.pipe->shared)
         fe_fail("fe_sender_copy: the pipe was not opened with FE_PIPE_SHARED");
     fe_fetch_add_relaxed(&sender.pipe->senders, 1); /* the caller's own copy keeps the count above zero */
@@ -100,7 +111,8 @@ fe_sender fe_sender_copy(fe_sender sender) {
 }
 
 void fe_sender_close(fe_sender sender) {
-    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER);
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
+    FE_CHECK_SENDER(sender);
     struct fe_pipe *pipe = sender.pipe;
     if (!fe_ends_drop(&pipe->senders))
         return;
@@ -112,7 +124,8 @@ void fe_sender_close(fe_sender sender) {
 }
 
 void fe_port_close(fe_port port) {
-    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER);
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
+    FE_CHECK_PORT(port);
     struct fe_pipe *pipe = port.pipe;
     fe_select_forget(pipe);
     fe_ends_close(&pipe->closed, FE_PORT_CLOSED);

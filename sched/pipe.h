@@ -24,6 +24,10 @@
 #include <ferrite/pipe.h>
 #include <heap/spinlock.h>
 
+/* Set in checked builds while a pipe or a selector lives; see misuse.h. */
+#define FE_PIPE_MARK 0x65706970u
+#define FE_SELECTOR_MARK 0x746c6573u
+
 enum fe_pipe_kind {
     FE_PIPE_CELL,
     FE_PIPE_RING,
@@ -52,6 +56,9 @@ struct fe_pipe {
     uint8_t kind;
     bool shared;
     uint8_t flags;
+#ifdef FE_CHECKED
+    uint32_t mark; /* FE_PIPE_MARK */
+#endif
     /* Both ends, seldom. */
     fe_atomic_u32 closed;    /* pipe_ends.h */
     fe_atomic_u32 ends;      /* not closed yet: the memory goes with the last */
@@ -80,6 +87,10 @@ struct fe_pipe_list {
 };
 
 struct fe_selector_state {
+#ifdef FE_CHECKED
+    uint32_t mark;            /* FE_SELECTOR_MARK */
+    fe_atomic_uptr selecting; /* the task that is in fe_select */
+#endif
     struct fe_inbox ready; /* pipes that became ready, by their nodes */
     fe_atomic_uptr owner;  /* the task that selects; read by senders */
     struct fe_pipe *last;  /* answered by the last wait: looked at again by the next */
@@ -106,6 +117,8 @@ static inline unsigned char *fe_pipe_slot(struct fe_pipe *pipe, uint32_t positio
 /* The end of the plain forms: fails the task unless `status` is FE_OK. */
 void fe_pipe_must(fe_status status, const char *what);
 
+/* fe_pipe_try_receive, by whoever may: the receiver, or who closes the last end. */
+fe_status fe_pipe_take(struct fe_pipe *pipe, void *value);
 /* Whether a receive would not wait, by a receiver that has announced itself. */
 bool fe_pipe_ready(struct fe_pipe *pipe);
 /* Tells the receiver of a value or of closing; true if a waiting receiver was claimed. */

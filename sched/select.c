@@ -5,7 +5,7 @@
  * A port's node is in the queue at most once (`selected`). The sender puts it there under the pipe's lock, so that taking
  * a port out of its selector leaves nobody with a pointer to either.
  */
-#include "pipe.h"
+#include "misuse.h"
 
 #include <ferrite/context.h>
 #include <ferrite/heap.h>
@@ -41,6 +41,10 @@ fe_status fe_selector_try_open(fe_selector *selector) {
     if (!state)
         return FE_ENOMEM;
     fe_inbox_init(&state->ready);
+#ifdef FE_CHECKED
+    state->mark = FE_SELECTOR_MARK;
+    fe_store_relaxed(&state->selecting, 0);
+#endif
     state->last = NULL;
     state->ports = 0;
     fe_store_relaxed(&state->owner, (uintptr_t)fe_park_self()); /* published by the first add */
@@ -89,6 +93,8 @@ void fe_select_forget(struct fe_pipe *pipe) {
 
 fe_status fe_selector_add(fe_selector selector, fe_port port, uintptr_t tag) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_SELECTOR(selector);
+    FE_CHECK_PORT(port);
     struct fe_pipe *pipe = port.pipe;
     if (fe_load_relaxed(&pipe->waiter) != FE_WAITER_NONE) /* set by receivers only */
         return FE_EBUSY;
@@ -102,15 +108,15 @@ fe_status fe_selector_add(fe_selector selector, fe_port port, uintptr_t tag) {
 
 fe_status fe_selector_remove(fe_selector selector, fe_port port) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_SELECTOR(selector);
+    FE_CHECK_PORT(port);
     if (selector_of(port.pipe) != selector.state)
         return FE_ENOENT;
     fe_select_forget(port.pipe);
     return FE_OK;
 }
 
-fe_status fe_select(fe_selector selector, fe_nanoseconds deadline, uintptr_t *tag) {
-    FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    struct fe_selector_state *state = selector.state;
+static inline fe_status select_from(struct fe_selector_state *state, fe_nanoseconds deadline, uintptr_t *tag) {
     /* Release: pairs with fe_select_notify, which wakes this task. */
     fe_store_release(&state->owner, (uintptr_t)fe_park_self());
     if (state->last) {
@@ -138,9 +144,26 @@ fe_status fe_select(fe_selector selector, fe_nanoseconds deadline, uintptr_t *ta
     }
 }
 
+fe_status fe_select(fe_selector selector, fe_nanoseconds deadline, uintptr_t *tag) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_SELECTOR(selector);
+#ifdef FE_CHECKED
+    fe_store_relaxed(&selector.state->selecting, (uintptr_t)fe_park_self()); /* relaxed, both: only found by mistakes */
+    fe_status status = select_from(selector.state, deadline, tag);
+    fe_store_relaxed(&selector.state->selecting, 0);
+    return status;
+#else
+    return select_from(selector.state, deadline, tag);
+#endif
+}
+
 void fe_selector_close(fe_selector selector) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_SELECTOR(selector);
     if (selector.state->ports != 0)
         fe_fail("fe_selector_close: %u ports are still in the selector; remove or close them first", selector.state->ports);
+#ifdef FE_CHECKED
+    selector.state->mark = 0;
+#endif
     fe_heap_free(selector.state);
 }

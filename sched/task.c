@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
 
 fe_status fe_task_try_spawn(fe_task_function function, void *argument, const struct fe_task_options *options,
                             fe_task *task) {
-    FE_REQUIRE_CONTEXT(FE_IN_ANY);
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
     struct fe_scheduler *self = fe_scheduler_self();
     if (!options)
         options = &defaults;
@@ -91,6 +91,7 @@ static __attribute__((noinline)) fe_task spawn_or_fail(fe_task_function function
 }
 
 fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe_task_options *options) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
     struct fe_scheduler *self = fe_scheduler_self();
     struct fe_tcb *tcb;
     if (FE_UNLIKELY(options || !function) || FE_UNLIKELY(!(tcb = fe_stack_take_cached(self, 0))))
@@ -288,6 +289,7 @@ fe_status fe_task_join(fe_task task, struct fe_task_result *result) {
 }
 
 fe_status fe_task_detach(fe_task task) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
     if (!task.tcb)
         return FE_ENOENT;
     uint64_t seen = task.id;
@@ -384,8 +386,11 @@ unsigned fe_core_count(void) {
 #ifdef FE_CHECKED
 void fe_context_require(unsigned allowed, const char *function, void *caller) {
     enum fe_context_kind kind = fe_context();
-    if (FE_LIKELY(allowed & (1u << kind)))
+    struct fe_scheduler *self = fe_scheduler_self();
+    bool handler = self && self->core.interrupt_depth != 0;
+    if (FE_LIKELY(allowed & (handler ? FE_IN_HANDLER : 1u << kind)))
         return;
-    fe_fail("%s may not be called in %s context (called from %p)", function, fe_context_name(kind), caller);
+    fe_fail("%s may not be called in %s context (called from %p)", function,
+            handler ? "an interrupt handler's" : fe_context_name(kind), caller);
 }
 #endif

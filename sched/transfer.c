@@ -6,6 +6,7 @@
  * after the change, and both the change and the announcement are sequentially consistent, so one sees the other.
  */
 #include "meet.h"
+#include "misuse.h"
 
 #include <ferrite/context.h>
 #include <ferrite/heap.h>
@@ -183,6 +184,7 @@ LONG fe_status send_again(struct fe_pipe *pipe, const void *value, fe_nanosecond
 
 fe_status fe_pipe_send_until(fe_sender sender, const void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_SENDER(sender);
     struct fe_pipe *pipe = sender.pipe;
     struct offer made;
     if (fe_pipe_is_meeting(pipe))
@@ -235,6 +237,7 @@ LONG void send_any(struct fe_pipe *pipe, const void *value) {
 
 void fe_pipe_send(fe_sender sender, const void *value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_SENDER(sender);
     if (sender.pipe->kind == FE_PIPE_MEETING_WORD)
         fe_meet_send_word(sender.pipe, value);
     else if (FE_LIKELY(sender.pipe->value_bytes == WORD))
@@ -244,6 +247,7 @@ void fe_pipe_send(fe_sender sender, const void *value) {
 }
 
 fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
+    FE_CHECK_SENDER(sender);
     struct fe_pipe *pipe = sender.pipe;
     if (fe_pipe_is_meeting(pipe))
         return fe_meet_try_send(pipe, value);
@@ -259,8 +263,7 @@ fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
 
 /* Receiving ------------------------------------------------------------------------------------------------------- */
 
-fe_status fe_pipe_try_receive(fe_port port, void *value) {
-    struct fe_pipe *pipe = port.pipe;
+SHORT fe_status take_now(struct fe_pipe *pipe, void *value) {
     if (fe_pipe_is_meeting(pipe))
         return fe_meet_try_receive(pipe, value);
     if (take_any(pipe, value))
@@ -268,6 +271,17 @@ fe_status fe_pipe_try_receive(fe_port port, void *value) {
     if (!fe_ends_closed_last(&pipe->closed))
         return FE_EAGAIN;
     return take_any(pipe, value) ? FE_OK : FE_ECLOSED;
+}
+
+fe_status fe_pipe_take(struct fe_pipe *pipe, void *value) {
+    return take_now(pipe, value);
+}
+
+fe_status fe_pipe_try_receive(fe_port port, void *value) {
+    FE_CHECK_PORT(port);
+    if (FE_UNLIKELY(port.pipe->kind == FE_PIPE_LIST) && fe_scheduler_self()->core.interrupt_depth)
+        return FE_ECONTEXT; /* what held the value goes back to the heap */
+    return take_now(port.pipe, value);
 }
 
 /* Waits for a value. The caller has found none. */
@@ -297,9 +311,10 @@ SHORT fe_status receive_waiting(struct fe_pipe *pipe, void *value, size_t bytes,
 
 fe_status fe_pipe_receive_until(fe_port port, void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_PORT(port);
     if (fe_pipe_is_meeting(port.pipe))
         return fe_meet_receive_until(port.pipe, value, deadline);
-    fe_status status = fe_pipe_try_receive(port, value);
+    fe_status status = fe_pipe_take(port.pipe, value);
     return status == FE_EAGAIN ? receive_waiting(port.pipe, value, port.pipe->value_bytes, deadline) : status;
 }
 
@@ -327,6 +342,7 @@ LONG void receive_any(struct fe_pipe *pipe, void *value) {
 
 void fe_pipe_receive(fe_port port, void *value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_PORT(port);
     struct fe_pipe *pipe = port.pipe;
     if (pipe->kind == FE_PIPE_MEETING_WORD)
         fe_meet_receive_word(pipe, value);
@@ -339,6 +355,7 @@ void fe_pipe_receive(fe_port port, void *value) {
 }
 
 size_t fe_port_pending(fe_port port) {
+    FE_CHECK_PORT(port);
     struct fe_pipe *pipe = port.pipe;
     uint32_t word = fe_load_relaxed(&pipe->word); /* a figure */
     if (fe_pipe_is_meeting(pipe))

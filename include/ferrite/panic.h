@@ -31,7 +31,8 @@ void fe_context_require(unsigned allowed, const char *function, void *caller);
 #define FE_IN_GLOBAL (1u << 0)
 #define FE_IN_SCHEDULER (1u << 1)
 #define FE_IN_TASK (1u << 2)
-#define FE_IN_ANY (FE_IN_GLOBAL | FE_IN_SCHEDULER | FE_IN_TASK)
+#define FE_IN_HANDLER (1u << 3) /* an interrupt handler, which FE_IN_GLOBAL does not include */
+#define FE_IN_ANY (FE_IN_GLOBAL | FE_IN_SCHEDULER | FE_IN_TASK | FE_IN_HANDLER)
 
 #ifdef __cplusplus
 }

@@ -48,7 +48,7 @@ enum fe_pipe_flags {
 /*
  * Makes a pipe for values of `value_bytes` bytes (1 to FE_PIPE_VALUE_MAX). `capacity`: FE_RENDEZVOUS, FE_UNBOUNDED, or
  * how many values it holds (rounded up to a power of two, at most FE_PIPE_CAPACITY_MAX). Task or scheduler context;
- * allocates one block. FE_ENOMEM, FE_EINVAL.
+ * allocates one block. FE_ENOMEM; FE_EINVAL: a size, capacity or flag out of range, or FE_PIPE_BLOCKS and not a pointer's size.
  */
 FE_MUST_CHECK fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes, size_t capacity,
                                          unsigned flags);
@@ -58,7 +58,8 @@ void fe_pipe_open(fe_sender *sender, fe_port *port, size_t value_bytes, size_t c
  * Sends the value at `value`.
  *
  * fe_pipe_send        waits while the pipe is full; fails the task if it is closed.       Task context.
- * fe_pipe_send_until  the same until `deadline`; FE_OK, FE_ECLOSED, FE_ETIMEDOUT.         Task context.
+ * fe_pipe_send_until  the same until `deadline`; FE_OK, FE_ECLOSED, FE_ETIMEDOUT,
+ *                     FE_ENOMEM (unbounded).                                              Task context.
  * fe_pipe_try_send    never waits; FE_OK, FE_ECLOSED, FE_EAGAIN (full), FE_ENOMEM
  *                     (unbounded). Any context; from an interrupt handler only on a
  *                     bounded pipe.
@@ -74,8 +75,11 @@ FE_MUST_CHECK fe_status fe_pipe_try_send(fe_sender sender, const void *value);
  * Receives into *value.
  *
  * fe_pipe_receive        waits while the pipe is empty; fails the task once it is closed and drained.  Task context.
- * fe_pipe_receive_until  the same until `deadline`; FE_OK, FE_ECLOSED, FE_ETIMEDOUT.                   Task context.
- * fe_pipe_try_receive    never waits; FE_OK, FE_ECLOSED, FE_EAGAIN (empty).                            Any context.
+ * fe_pipe_receive_until  the same until `deadline`; FE_OK, FE_ECLOSED, FE_ETIMEDOUT, FE_EBUSY.         Task context.
+ * fe_pipe_try_receive    never waits; FE_OK, FE_ECLOSED, FE_EAGAIN (empty), FE_ECONTEXT (unbounded,    Any context.
+ *                        in an interrupt handler).
+ *
+ * FE_EBUSY: another task waits to receive, or the port is in a selector; the plain form fails the task then.
  */
 void fe_pipe_receive(fe_port port, void *value);
 FE_MUST_CHECK fe_status fe_pipe_receive_until(fe_port port, void *value, fe_nanoseconds deadline);
@@ -87,7 +91,8 @@ FE_MUST_CHECK fe_status fe_pipe_try_receive(fe_port port, void *value);
  */
 fe_sender fe_sender_copy(fe_sender sender);
 
-/* Closes an end. Never blocks. Waiting peers are woken. Any context but interrupt handlers. */
+/* Closes an end, which must not be used after that, nor closed again: a checked build fails the task that does. Never
+ * blocks. Waiting peers are woken. A port leaves its selector first. Any context but interrupt handlers. */
 void fe_sender_close(fe_sender sender);
 void fe_port_close(fe_port port);
 

@@ -48,6 +48,14 @@ static inline int guest_last_core(void) {
     return (int)fe_core_count() - 1;
 }
 
+static inline bool guest_is_checked(void) {
+#ifdef FE_CHECKED
+    return true;
+#else
+    return false;
+#endif
+}
+
 static inline bool guest_is_arch(const char *name) {
     return __builtin_strcmp(FE_ARCH_NAME, name) == 0;
 }

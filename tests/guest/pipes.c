@@ -492,3 +492,57 @@ Test(pipes, many_senders_meet_one_receiver) {
     numbers_close_sender(out);
     numbers_close_port(in);
 }
+
+Test(pipes, unknown_flags_are_refused) {
+    fe_sender out;
+    fe_port in;
+    cr_assert_eq(fe_pipe_try_open(&out, &in, 8, 4, 8), FE_EINVAL);
+    cr_assert_eq(fe_pipe_try_open(&out, &in, 4, 4, FE_PIPE_BLOCKS), FE_EINVAL);
+    cr_assert_eq(fe_pipe_try_open(NULL, &in, 8, 4, 0), FE_EINVAL);
+}
+
+/* Misuse, which a checked build tells by name ----------------------------------------------------------------------- */
+
+static void expect_misuse(fe_task_function function, struct ends *ends, const char *name) {
+    struct fe_task_result result = guest_result(function, ends);
+    cr_assert_eq(result.outcome, FE_FAILED);
+    cr_expect(strstr(result.message, name) == result.message, "%s", result.message);
+    cr_expect_not_null(strstr(result.message, "task context, called from"), "%s", result.message);
+}
+
+static intptr_t send_one(void *argument) {
+    numbers_send(((struct ends *)argument)->out, 1);
+    return 0;
+}
+
+static intptr_t receive_one(void *argument) {
+    return (intptr_t)numbers_receive(((struct ends *)argument)->in);
+}
+
+static intptr_t close_sender(void *argument) {
+    numbers_close_sender(((struct ends *)argument)->out);
+    return 0;
+}
+
+static intptr_t close_port(void *argument) {
+    numbers_close_port(((struct ends *)argument)->in);
+    return 0;
+}
+
+Test(pipes, misuse_is_named_by_a_checked_build) {
+    if (!guest_is_checked())
+        cr_skip_test("this is no checked build");
+    struct ends never = {.out = {{NULL}}}, pipe = open_pipe(4, 0), other = open_pipe(0, 0);
+    expect_misuse(send_one, &never, "fe_pipe_send: ");
+    expect_misuse(receive_one, &never, "fe_pipe_receive: ");
+    expect_misuse(close_sender, &never, "fe_sender_close: ");
+    numbers_close_sender(pipe.out);
+    expect_misuse(send_one, &pipe, "fe_pipe_send: ");
+    expect_misuse(close_sender, &pipe, "fe_sender_close: ");
+    numbers_close_port(pipe.in);
+    expect_misuse(close_port, &pipe, "fe_port_close: ");
+    numbers_close_port(other.in);
+    expect_misuse(receive_one, &other, "fe_pipe_receive: ");
+    expect_misuse(close_port, &other, "fe_port_close: ");
+    numbers_close_sender(other.out);
+}
