@@ -120,8 +120,8 @@ static intptr_t receive_all(void *argument) {
 }
 
 ParameterizedTestParameters(stress, exchange) {
-    static const struct exchange kinds[] = {{FE_RENDEZVOUS, 1}, {FE_RENDEZVOUS, 4}, {1, 1},           {1, 4},
-                                            {8, 1},             {8, 4},             {FE_UNBOUNDED, 1}, {FE_UNBOUNDED, 4}};
+    static const struct exchange kinds[] = {{FE_RENDEZVOUS, 1}, {FE_RENDEZVOUS, 4}, {1, 1}, {1, 4}, {8, 1}, {8, 4},
+                                            {FE_UNBOUNDED, 1},  {FE_UNBOUNDED, 4}};
     return cr_make_param_array(const struct exchange, kinds, FE_ARRAY_LENGTH(kinds));
 }
 
@@ -207,9 +207,8 @@ ParameterizedTest(const size_t *capacity, stress, closing, .timeout = LIMIT) {
     size_t rounds = guest_size(800, 200000);
     uint32_t random = 1;
     for (size_t round = 0; round < rounds; round++) {
-        struct closing closing = {.sends = next_random(&random) % 6,
-                                  .receives = next_random(&random) % 6,
-                                  .select = next_random(&random) % 2};
+        struct closing closing = {
+            .sends = next_random(&random) % 6, .receives = next_random(&random) % 6, .select = next_random(&random) % 2};
         fe_pipe_open(&closing.out, &closing.in, sizeof(void *), *capacity, FE_PIPE_BLOCKS);
         int core = (int)(next_random(&random) % fe_core_count());
         fe_task receiver = guest_spawn(receive_and_close, &closing, core);
