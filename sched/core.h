@@ -230,7 +230,6 @@ static inline __attribute__((always_inline)) bool fe_scheduler_unpark_short(stru
 
 /* stack.c */
 fe_status fe_stack_take(struct fe_scheduler *scheduler, size_t bytes, struct fe_tcb **tcb);
-void fe_stack_recycle(struct fe_tcb *tcb);
 void fe_stack_refill(struct fe_scheduler *scheduler);
 void fe_stack_flush_requested(struct fe_scheduler *scheduler);
 

@@ -20,8 +20,6 @@
 #include <ferrite/panic.h>
 #include <heap/page.h>
 
-#define FE_STACK_BATCH 32u
-#define FE_STACK_CACHE_MAX (2 * FE_STACK_BATCH)
 /* Tasks seldom go deeper than this twice by chance; giving back less would fault it in again each time. */
 #define FE_STACK_KEEP 4u
 #define FE_STACK_GRANT ((size_t)2 << 20)
@@ -178,7 +176,7 @@ static void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
 }
 
 /* The stack has grown, or the cache is full, half of which then goes to the depot. */
-static __attribute__((noinline)) void recycle_slowly(struct fe_scheduler *self, struct fe_tcb *tcb) {
+void fe_stack_recycle_slowly(struct fe_scheduler *self, struct fe_tcb *tcb) {
     unsigned class = tcb->stack_class;
     struct fe_stack_cache *cache = &self->stacks[class];
     trim(self, tcb);
@@ -195,19 +193,6 @@ static __attribute__((noinline)) void recycle_slowly(struct fe_scheduler *self, 
     }
     fe_spinlock_release(&fe_sched.stacks_lock);
     cache->count -= FE_STACK_BATCH;
-}
-
-void fe_stack_recycle(struct fe_tcb *tcb) {
-    struct fe_scheduler *self = fe_scheduler_self();
-    struct fe_stack_cache *cache = &self->stacks[tcb->stack_class];
-    tcb->overflowed = false;
-    if (FE_UNLIKELY(tcb->stack_deep < tcb->stack_keep) || FE_UNLIKELY(cache->count >= FE_STACK_CACHE_MAX)) {
-        recycle_slowly(self, tcb);
-        return;
-    }
-    tcb->next = cache->head;
-    cache->head = tcb;
-    cache->count++;
 }
 
 /* The fault handler's reserve: filled where the page allocator may be called, popped where it may not. */

@@ -33,6 +33,27 @@ static inline struct fe_tcb *fe_stack_take_cached(struct fe_scheduler *scheduler
     return tcb;
 }
 
+/* Stacks go between a core's cache and the depot in batches. */
+#define FE_STACK_BATCH 32u
+#define FE_STACK_CACHE_MAX (2 * FE_STACK_BATCH)
+
+/* The stack has grown, or the cache is full. */
+void fe_stack_recycle_slowly(struct fe_scheduler *scheduler, struct fe_tcb *tcb);
+
+/* Takes back the stack of a task that nobody can reach any more. */
+static inline void fe_stack_recycle(struct fe_tcb *tcb) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    struct fe_stack_cache *cache = &self->stacks[tcb->stack_class];
+    tcb->overflowed = false;
+    if (FE_UNLIKELY(tcb->stack_deep < tcb->stack_keep) || FE_UNLIKELY(cache->count >= FE_STACK_CACHE_MAX)) {
+        fe_stack_recycle_slowly(self, tcb);
+        return;
+    }
+    tcb->next = cache->head;
+    cache->head = tcb;
+    cache->count++;
+}
+
 void fe_task_report(struct fe_tcb *task, uintptr_t pc, uintptr_t frame_pointer);
 
 #endif

@@ -39,6 +39,12 @@ static inline void copy_name(char *to, const char *from) {
 
 static const struct fe_task_options defaults = {.core = FE_ANY_CORE};
 
+/* A call at the end of the short way, which then need not save what it returns. */
+static __attribute__((noinline)) fe_task ready_slowly(struct fe_tcb *tcb, uint64_t id) {
+    fe_scheduler_ready(tcb);
+    return (fe_task){tcb, id};
+}
+
 /* Sets a task going whose stack has been taken. Inline, since for the defaults most of it is known to the compiler. */
 static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *self, struct fe_tcb *tcb,
                                                            fe_task_function function, void *argument,
@@ -58,7 +64,11 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
         self->statistics.spawned++;
     else
         count(&self->spawned);
-    fe_scheduler_ready_front(self, tcb);
+    if (FE_UNLIKELY(self->lifo != NULL) || FE_UNLIKELY(self->current == NULL) || options->core != FE_ANY_CORE ||
+        FE_UNLIKELY(self->core.interrupt_depth != 0))
+        return ready_slowly(tcb, id);
+    tcb->core = self->core.index;
+    self->lifo = tcb; /* as fe_scheduler_ready */
     return (fe_task){tcb, id};
 }
 
@@ -101,7 +111,7 @@ fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe
 
 /* Ending ---------------------------------------------------------------------------------------------------------- */
 
-static void release(struct fe_tcb *task) {
+static inline void release(struct fe_tcb *task) {
     fe_store_relaxed(&task->id, 0); /* stale handles now miss; the memory stays */
     fe_stack_recycle(task);
 }
@@ -136,7 +146,7 @@ static void after_end(struct fe_tcb *task) {
  * Who waits for `task` to end, if this core can go straight on with it: then it is the caller's to run. It finds the task
  * still running if it looks before after_end has come, which only the core that runs it next could make happen: this one.
  */
-static inline struct fe_tcb *claim_joiner(struct fe_scheduler *self, struct fe_tcb *task) {
+static inline __attribute__((always_inline)) struct fe_tcb *claim_joiner(struct fe_scheduler *self, struct fe_tcb *task) {
     /* Acquire: pairs with the swap in the join. Stale values do no harm: a control block stays one, and whoever waits may
      * be woken for nothing. Only who was notified is looked at: until then it may be made anew, as another task. */
     uint64_t joiner = fe_load_acquire(&task->joiner);
@@ -244,48 +254,69 @@ static __attribute__((noinline)) fe_status refusal(fe_task task, uint64_t seen) 
     return seen == FE_JOIN_DETACHED ? FE_EINVAL : FE_EBUSY;
 }
 
-static inline __attribute__((always_inline)) fe_status join(fe_task task, struct fe_task_result *result,
-                                                            fe_nanoseconds deadline) {
-    struct fe_tcb *self = fe_park_self();
-    struct fe_tcb *target = task.tcb;
-    if (FE_UNLIKELY(!target))
-        return FE_ENOENT;
-    if (FE_UNLIKELY(target == self))
-        return is_live(task) ? FE_EINVAL : FE_ENOENT;
-    uint64_t seen = task.id;
-    /* Release: the task that ends reads this task's control block. Acquire: it may have ended. Pairs with after_end. */
-    if (fe_cas_acq_rel(&target->joiner, &seen, (uint64_t)(uintptr_t)self)) {
-        /* Pairs with the exchange in after_end. */
-        while ((seen = fe_load_acquire(&target->joiner)) == (uint64_t)(uintptr_t)self) {
-            if (FE_UNLIKELY(deadline != FE_FOREVER) && fe_time_now() >= deadline) {
-                /* Release as above: gives the word back; fails if the task has just ended. */
-                if (fe_cas_acq_rel(&target->joiner, &seen, task.id))
-                    return FE_ETIMEDOUT;
-                break;
-            }
-            if (FE_LIKELY(deadline == FE_FOREVER))
-                fe_scheduler_park(fe_scheduler_self(), self);
-            else
-                fe_park_until(deadline);
+/* Waits on, for a joiner that has put itself into `joiner` and has been resumed for another reason. */
+static __attribute__((noinline)) fe_status wait_on(fe_task task, fe_nanoseconds deadline) {
+    uint64_t self = (uint64_t)(uintptr_t)fe_park_self(), seen;
+    /* Pairs with the exchange in after_end. */
+    while ((seen = fe_load_acquire(&task.tcb->joiner)) == self) {
+        if (deadline != FE_FOREVER && fe_time_now() >= deadline) {
+            /* Release: as the swap that put us there; gives the word back. Fails if the task has just ended. */
+            if (fe_cas_acq_rel(&task.tcb->joiner, &seen, task.id))
+                return FE_ETIMEDOUT;
+            break;
         }
-        seen = task.id | FE_JOIN_ENDED;
+        fe_park_until(deadline);
     }
-    if (FE_UNLIKELY(seen != (task.id | FE_JOIN_ENDED)) || FE_UNLIKELY(!take_ended(task)))
+    return FE_OK;
+}
+
+/* Takes what is left of a task that has ended, or says why that is not the caller's. */
+static inline __attribute__((always_inline)) fe_status collect(fe_task task, struct fe_task_result *result, uint64_t seen) {
+    if (FE_UNLIKELY(!take_ended(task)))
         return refusal(task, seen);
     if (result)
-        fill_result(target, result);
-    release(target);
+        fill_result(task.tcb, result);
+    release(task.tcb);
     return FE_OK;
+}
+
+/* A join that did not wait: it was not the first to come, or there is nothing to join. */
+static __attribute__((noinline)) fe_status join_at_once(fe_task task, struct fe_task_result *result, uint64_t seen) {
+    if (!task.tcb)
+        return FE_ENOENT;
+    if (task.tcb == fe_park_self())
+        return is_live(task) ? FE_EINVAL : FE_ENOENT;
+    return seen == (task.id | FE_JOIN_ENDED) ? collect(task, result, seen) : refusal(task, seen);
+}
+
+/* Puts the caller into `joiner`; false if it cannot wait there. */
+static inline __attribute__((always_inline)) bool come_first(fe_task task, struct fe_tcb *self, uint64_t *seen) {
+    *seen = task.id;
+    /* Release: the task that ends reads this task's control block. Acquire: it may have ended. Pairs with after_end. */
+    return FE_LIKELY(task.tcb != NULL) && FE_LIKELY(task.tcb != self) &&
+           fe_cas_acq_rel(&task.tcb->joiner, seen, (uint64_t)(uintptr_t)self);
 }
 
 fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    return join(task, result, deadline);
+    uint64_t seen;
+    if (!come_first(task, fe_park_self(), &seen))
+        return join_at_once(task, result, seen);
+    fe_status status = wait_on(task, deadline);
+    return status == FE_OK ? collect(task, result, task.id | FE_JOIN_ENDED) : status;
 }
 
 fe_status fe_task_join(fe_task task, struct fe_task_result *result) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    return join(task, result, FE_FOREVER);
+    struct fe_scheduler *scheduler = fe_scheduler_self();
+    uint64_t seen;
+    if (FE_UNLIKELY(!come_first(task, scheduler->current, &seen)))
+        return join_at_once(task, result, seen);
+    fe_scheduler_park_short(scheduler);
+    /* Pairs with the exchange in after_end. */
+    if (FE_UNLIKELY(fe_load_acquire(&task.tcb->joiner) == (uint64_t)(uintptr_t)fe_park_self()))
+        wait_on(task, FE_FOREVER);
+    return collect(task, result, task.id | FE_JOIN_ENDED);
 }
 
 fe_status fe_task_detach(fe_task task) {
