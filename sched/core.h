@@ -41,7 +41,7 @@ struct fe_scheduler {
     struct fe_tcb *current; /* NULL: scheduler context */
     struct fe_tcb *lifo;    /* made ready by the running task */
     struct fe_tcb *first;   /* made ready in scheduler context when nothing else was: runs next */
-    int32_t ticks_left;     /* switches until the next poll; none left: due */
+    int32_t ticks_left;     /* switches until the next poll; below zero: due */
     /* What keeps a switch from its short path, in bytes so that one load sees them all. */
     volatile union fe_unusual {
         uint32_t any;
@@ -68,7 +68,7 @@ struct fe_scheduler {
     fe_atomic_u64 spawned;
     fe_atomic_u64 ended;
     struct fe_core_statistics statistics;
-    uint64_t idle_ticks; /* of the counter; statistics.idle is made of it when asked for */
+    uint64_t idle_ticks;       /* of the counter; statistics.idle is made of it when asked for */
     fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
 
     /* Timers: owner's core only. */
@@ -132,7 +132,7 @@ struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *scheduler);
 
 /* The next task to run, off the queues; NULL: the scheduler has to look. */
 static inline __attribute__((always_inline)) struct fe_tcb *fe_scheduler_take(struct fe_scheduler *self) {
-    if (FE_UNLIKELY(--self->ticks_left <= 0) || FE_UNLIKELY(self->unusual.any != 0))
+    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.any != 0))
         return fe_scheduler_take_unusual(self);
     struct fe_tcb *next = self->lifo;
     if (next)
@@ -203,7 +203,7 @@ static inline __attribute__((always_inline)) void fe_scheduler_park(struct fe_sc
  * register over the switch, so that its caller need not save any. */
 static inline __attribute__((always_inline)) void fe_scheduler_park_short(struct fe_scheduler *self) {
     struct fe_tcb *next = self->lifo;
-    if (FE_UNLIKELY(--self->ticks_left <= 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(next == NULL)) {
+    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(next == NULL)) {
         self->ticks_left++;
         fe_park();
         return;

@@ -102,7 +102,7 @@ static void note_unusual(struct fe_scheduler *self, const struct fe_tcb *next) {
 /* The long way to the next task; NULL: the scheduler has to look first. */
 struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *self) {
     struct fe_tcb *next = NULL;
-    if (!self->unusual.attention && self->ticks_left > 0) {
+    if (!self->unusual.attention && self->ticks_left >= 0) {
         next = self->lifo;
         if (next)
             self->lifo = NULL;
@@ -166,7 +166,7 @@ void fe_task_yield(void) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_scheduler *self = fe_scheduler_self();
     /* Counts even if there is nobody else: a task that is alone must let the inbox be looked at, too. */
-    if (FE_UNLIKELY(--self->ticks_left <= 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->lifo != NULL)) {
+    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->lifo != NULL)) {
         yield_slowly(self);
         return;
     }
