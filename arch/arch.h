@@ -229,7 +229,7 @@ FE_NORETURN void fe_kernel_boot(const struct fe_boot_entry *entry);
 extern char fe_image_start[], fe_image_end[];
 extern char fe_text_start[], fe_text_end[];
 extern char fe_runtime_text_start[], fe_runtime_text_end[]; /* the kernel's own part of the text */
-extern char fe_lenient_text_start[], fe_lenient_text_end[]; /* of it, where a fault is the program's (kernel/lenient.h) */
+extern char fe_lenient_text_start[], fe_lenient_text_end[]; /* of it, where a fault is the program's (arch/lenient.h) */
 extern char fe_rodata_start[], fe_rodata_end[];
 extern char fe_data_start[], fe_data_end[]; /* data, bss, noinit */
 extern char fe_noinit_start[]; /* what entry code uses while it clears bss: always small pages, so that a port

@@ -12,11 +12,10 @@
  * Nothing that may fault runs with the lock held: text is formatted before, and caller's memory is touched before.
  */
 #include "console.h"
-
-#include "lenient.h"
 #include "log.h"
 #include "state.h"
 
+#include <arch/lenient.h>
 #include <arch/machine.h>
 #include <ferrite/heap.h>
 

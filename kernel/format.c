@@ -8,12 +8,11 @@
  * A conversion that it does not know is printed as it stands in the format and takes no argument, so that the mistake
  * shows in the output. The compiler's format check catches it first wherever the format is a literal.
  *
- * The format and the texts are often a program's, and so may be its mistakes: a fault here ends the task (lenient.h).
+ * The format and the texts are often a program's, and so may be its mistakes: a fault here ends the task (arch/lenient.h).
  *
  * Rejected: a callback per character (one indirect call each, and callers then want a buffer anyway).
  */
-#include "lenient.h"
-
+#include <arch/lenient.h>
 #include <ferrite/io.h>
 
 #define INT_MAX __INT_MAX__

@@ -15,7 +15,7 @@ static bool in_runtime(uintptr_t pc) {
     return pc >= (uintptr_t)fe_runtime_text_start && pc < (uintptr_t)fe_runtime_text_end;
 }
 
-/* Kernel code that works on a program's memory and holds nothing: see kernel/lenient.h. */
+/* Kernel code that works on a program's memory and holds nothing: see arch/lenient.h. */
 static bool is_lenient(uintptr_t pc) {
     return pc >= (uintptr_t)fe_lenient_text_start && pc < (uintptr_t)fe_lenient_text_end;
 }

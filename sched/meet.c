@@ -9,6 +9,7 @@
  */
 #include "meet.h"
 
+#include <arch/lenient.h>
 #include <ferrite/time.h>
 
 struct meeting {
@@ -28,7 +29,8 @@ static void finish(struct meeting *meeting, uint32_t how) {
     fe_unpark(task);
 }
 
-static bool give(struct fe_pipe *pipe, uintptr_t seen, const void *value) {
+static FE_LENIENT bool give(struct fe_pipe *pipe, uintptr_t seen, const void *value) {
+    fe_pipe_touch(value, pipe->value_bytes);
     if (!fe_meet_claim(&pipe->meeting, seen))
         return false;
     struct meeting *receiver = record_of(seen);
@@ -38,7 +40,8 @@ static bool give(struct fe_pipe *pipe, uintptr_t seen, const void *value) {
     return true;
 }
 
-static bool take(struct fe_pipe *pipe, uintptr_t seen, void *value) {
+static FE_LENIENT bool take(struct fe_pipe *pipe, uintptr_t seen, void *value) {
+    fe_pipe_touch(value, pipe->value_bytes);
     if (!fe_meet_claim(&pipe->meeting, seen))
         return false;
     struct meeting *sender = record_of(seen);
@@ -46,12 +49,6 @@ static bool take(struct fe_pipe *pipe, uintptr_t seen, void *value) {
     finish(sender, FE_MEET_DONE);
     fe_pipe_tell_senders(pipe);
     return true;
-}
-
-/* Commits the pages of `value`: a block of at most FE_PIPE_VALUE_MAX bytes touches two. */
-static inline void touch(const void *value, size_t bytes) {
-    (void)*(const volatile char *)value;
-    (void)*((const volatile char *)value + bytes - 1);
 }
 
 /* Takes the record back; false if somebody has claimed it. */
@@ -80,7 +77,7 @@ static __attribute__((noinline)) fe_status wait(struct fe_pipe *pipe, struct mee
     return outcome == FE_MEET_DONE ? FE_OK : FE_ECLOSED;
 }
 
-fe_status fe_meet_send_until(struct fe_pipe *pipe, const void *value, fe_nanoseconds deadline) {
+FE_LENIENT fe_status fe_meet_send_until(struct fe_pipe *pipe, const void *value, fe_nanoseconds deadline) {
     bool again = false;
     for (;;) {
         uintptr_t seen = fe_meet_look(&pipe->meeting);
@@ -91,7 +88,7 @@ fe_status fe_meet_send_until(struct fe_pipe *pipe, const void *value, fe_nanosec
             return FE_ECLOSED;
         } else if (seen == FE_MEET_NOBODY) {
             struct meeting meeting = {.value = (void *)(uintptr_t)value, .task = fe_park_self()};
-            touch(value, pipe->value_bytes);
+            fe_pipe_touch(value, pipe->value_bytes);
             if (fe_meet_offer(&pipe->meeting, (uintptr_t)&meeting | FE_MEET_SENDER))
                 return wait(pipe, &meeting, (uintptr_t)&meeting | FE_MEET_SENDER, deadline);
         } else {
@@ -103,7 +100,7 @@ fe_status fe_meet_send_until(struct fe_pipe *pipe, const void *value, fe_nanosec
     }
 }
 
-fe_status fe_meet_receive_until(struct fe_pipe *pipe, void *value, fe_nanoseconds deadline) {
+FE_LENIENT fe_status fe_meet_receive_until(struct fe_pipe *pipe, void *value, fe_nanoseconds deadline) {
     for (;;) {
         uintptr_t seen = fe_meet_look(&pipe->meeting);
         if (seen & FE_MEET_SENDER) {
@@ -116,7 +113,7 @@ fe_status fe_meet_receive_until(struct fe_pipe *pipe, void *value, fe_nanosecond
         if ((seen & FE_MEET_RECEIVER) || fe_load_relaxed(&pipe->waiter) != FE_WAITER_NONE)
             return FE_EBUSY; /* another receiver, which the contract forbids */
         struct meeting meeting = {.value = value, .task = fe_park_self()};
-        touch(value, pipe->value_bytes);
+        fe_pipe_touch(value, pipe->value_bytes);
         if (fe_meet_offer(&pipe->meeting, (uintptr_t)&meeting | FE_MEET_RECEIVER))
             return wait(pipe, &meeting, (uintptr_t)&meeting | FE_MEET_RECEIVER, deadline);
     }
@@ -155,7 +152,7 @@ static __attribute__((noinline)) void wait_on(struct fe_pipe *pipe, struct meeti
     fe_pipe_must(wait(pipe, meeting, mine, FE_FOREVER), mine & FE_MEET_SENDER ? "send" : "receive");
 }
 
-void fe_meet_send_word(struct fe_pipe *pipe, const void *value) {
+FE_LENIENT void fe_meet_send_word(struct fe_pipe *pipe, const void *value) {
     uintptr_t seen = fe_meet_look(&pipe->meeting);
     if (seen == FE_MEET_NOBODY) {
         struct fe_scheduler *self = fe_scheduler_self();
@@ -174,20 +171,23 @@ void fe_meet_send_word(struct fe_pipe *pipe, const void *value) {
         wait_on(meeting.pipe, &meeting, (uintptr_t)&meeting + FE_MEET_SENDER);
         return;
     }
+    uint64_t word; /* read before the receiver is claimed: a bad value must not take it along */
+    __builtin_memcpy(&word, value, 8);
     if (FE_UNLIKELY(seen & FE_MEET_SENDER) || FE_UNLIKELY(!fe_meet_claim(&pipe->meeting, seen))) {
         fe_meet_send(pipe, value);
         return;
     }
     struct meeting *receiver = record_of(seen);
     struct fe_tcb *task = receiver->task;
-    __builtin_memcpy(receiver->value, value, 8);
+    __builtin_memcpy(receiver->value, &word, 8);
     fe_meet_finish(&receiver->outcome, FE_MEET_DONE);
     met(pipe, task);
 }
 
-void fe_meet_receive_word(struct fe_pipe *pipe, void *value) {
+FE_LENIENT void fe_meet_receive_word(struct fe_pipe *pipe, void *value) {
     uintptr_t seen = fe_meet_look(&pipe->meeting);
     if (FE_LIKELY(seen & FE_MEET_SENDER)) {
+        (void)*(const volatile uint64_t *)value; /* before the sender is claimed: a bad place must not take it along */
         if (FE_UNLIKELY(!fe_meet_claim(&pipe->meeting, seen))) {
             fe_meet_receive(pipe, value);
             return;
@@ -215,7 +215,7 @@ void fe_meet_receive_word(struct fe_pipe *pipe, void *value) {
     wait_on(meeting.pipe, &meeting, (uintptr_t)&meeting + FE_MEET_RECEIVER);
 }
 
-fe_status fe_meet_try_send(struct fe_pipe *pipe, const void *value) {
+FE_LENIENT fe_status fe_meet_try_send(struct fe_pipe *pipe, const void *value) {
     uintptr_t seen;
     while ((seen = fe_meet_look(&pipe->meeting)) & FE_MEET_RECEIVER) {
         if (give(pipe, seen, value))
@@ -224,7 +224,7 @@ fe_status fe_meet_try_send(struct fe_pipe *pipe, const void *value) {
     return fe_ends_closed(&pipe->closed) ? FE_ECLOSED : FE_EAGAIN;
 }
 
-fe_status fe_meet_try_receive(struct fe_pipe *pipe, void *value) {
+FE_LENIENT fe_status fe_meet_try_receive(struct fe_pipe *pipe, void *value) {
     uintptr_t seen;
     while ((seen = fe_meet_look(&pipe->meeting)) & FE_MEET_SENDER) {
         if (take(pipe, seen, value))

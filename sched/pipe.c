@@ -31,6 +31,8 @@ static enum fe_pipe_kind kind_for(size_t value_bytes, size_t capacity) {
 
 fe_status fe_pipe_try_open(fe_sender *sender, fe_port *port, size_t value_bytes, size_t capacity, unsigned flags) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
+    if ((flags & FE_PIPE_ONESHOT) && (flags & FE_PIPE_SHARED))
+        return FE_EINVAL; /* whose value would be the one? */
     if (flags & FE_PIPE_ONESHOT)
         capacity = 1;
     if (!sender || !port || (flags & ~FE_PIPE_FLAGS) || value_bytes == 0 || value_bytes > FE_PIPE_VALUE_MAX ||

@@ -109,6 +109,13 @@ static inline bool fe_pipe_is_meeting(const struct fe_pipe *pipe) {
     return pipe->kind >= FE_PIPE_MEETING;
 }
 
+/* Reads the ends of a value: commits its pages where it lies on a stack, and faults now if it is nowhere. A value is too
+ * small to touch a third page. */
+static inline void fe_pipe_touch(const void *value, size_t bytes) {
+    (void)*(const volatile char *)value;
+    (void)*((const volatile char *)value + bytes - 1);
+}
+
 /* `bytes` is pipe->value_bytes. */
 static inline unsigned char *fe_pipe_slot(struct fe_pipe *pipe, uint32_t position, size_t bytes) {
     return pipe->queue + ((size_t)(pipe->mask + 1) * sizeof(fe_atomic_u32)) + (size_t)(position & pipe->mask) * bytes;

@@ -8,6 +8,7 @@
 #include "meet.h"
 #include "misuse.h"
 
+#include <arch/lenient.h>
 #include <ferrite/context.h>
 #include <ferrite/heap.h>
 #include <ferrite/panic.h>
@@ -16,14 +17,18 @@
 /*
  * The short paths are inline, once for values of a word and once for all others, and do not call but at their end: then they
  * need no stack frame and save no registers, which is half of what they cost.
+ *
+ * Ends and values are the program's, and so may be its mistakes: a fault on them ends the task (arch/lenient.h). A value
+ * is read before anything changes, so that a bad one leaves the pipe whole.
  */
 #define SHORT static inline __attribute__((always_inline))
-#define LONG static __attribute__((noinline))
+#define LONG static FE_LENIENT
 #define WORD sizeof(uint64_t)
 
 /* Queues ---------------------------------------------------------------------------------------------------------- */
 
 LONG fe_status list_put(struct fe_pipe *pipe, const void *value) {
+    fe_pipe_touch(value, pipe->value_bytes);
     struct fe_pipe_list *list = fe_pipe_list(pipe);
     struct fe_pipe_node *node = fe_spare_take(&list->spare);
     if (!node) {
@@ -73,7 +78,7 @@ SHORT fe_status put(struct fe_pipe *pipe, const void *value, size_t bytes) {
 }
 
 /* The same for a queue of any kind. */
-static fe_status put_any(struct fe_pipe *pipe, const void *value) {
+static FE_LENIENT fe_status put_any(struct fe_pipe *pipe, const void *value) {
     if (pipe->kind != FE_PIPE_LIST)
         return put(pipe, value, pipe->value_bytes);
     return fe_ends_closed(&pipe->closed) ? FE_ECLOSED : list_put(pipe, value);
@@ -82,6 +87,8 @@ static fe_status put_any(struct fe_pipe *pipe, const void *value) {
 /* Takes a value out; false if there is none. Senders that wait for room must be looked for (fe_pipe_tell_senders). */
 SHORT bool take(struct fe_pipe *pipe, void *value, size_t bytes) {
     uint32_t version;
+    if (bytes != WORD) /* a word is written by one instruction, before the slot is given up */
+        fe_pipe_touch(value, bytes);
     if (FE_LIKELY(pipe->kind == FE_PIPE_RING)) {
         fe_atomic_u32 *sequences = fe_pipe_sequences(pipe);
         if (!fe_pipe_ring_ready(sequences, pipe->mask, pipe->head))
@@ -90,6 +97,7 @@ SHORT bool take(struct fe_pipe *pipe, void *value, size_t bytes) {
         fe_pipe_ring_release(sequences, pipe->mask, pipe->head);
         pipe->head++;
     } else if (pipe->kind == FE_PIPE_LIST) {
+        fe_pipe_touch(value, bytes);
         return list_take(pipe, value); /* nobody waits for room */
     } else {
         if (!fe_cell_take(&pipe->word, &version))
@@ -101,7 +109,7 @@ SHORT bool take(struct fe_pipe *pipe, void *value, size_t bytes) {
 }
 
 /* As take, whole. */
-static bool take_any(struct fe_pipe *pipe, void *value) {
+static FE_LENIENT bool take_any(struct fe_pipe *pipe, void *value) {
     if (!take(pipe, value, pipe->value_bytes))
         return false;
     fe_pipe_tell_senders(pipe);
@@ -148,6 +156,13 @@ SHORT enum rest offer(struct fe_pipe *pipe, const void *value, size_t bytes, str
     offer->status = FE_OK;
     if (FE_UNLIKELY(pipe->kind == FE_PIPE_LIST))
         return AGAIN;
+    uint64_t word = 0;
+    if (bytes == WORD) {
+        __builtin_memcpy(&word, value, WORD);
+        value = &word;
+    } else {
+        fe_pipe_touch(value, bytes);
+    }
     offer->status = put(pipe, value, bytes);
     if (FE_UNLIKELY(offer->status != FE_OK))
         return AGAIN;
@@ -182,7 +197,7 @@ LONG fe_status send_again(struct fe_pipe *pipe, const void *value, fe_nanosecond
     return FE_OK;
 }
 
-fe_status fe_pipe_send_until(fe_sender sender, const void *value, fe_nanoseconds deadline) {
+FE_LENIENT fe_status fe_pipe_send_until(fe_sender sender, const void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     FE_CHECK_SENDER(sender);
     struct fe_pipe *pipe = sender.pipe;
@@ -235,7 +250,7 @@ LONG void send_any(struct fe_pipe *pipe, const void *value) {
         send(pipe, value, pipe->value_bytes);
 }
 
-void fe_pipe_send(fe_sender sender, const void *value) {
+FE_LENIENT void fe_pipe_send(fe_sender sender, const void *value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     FE_CHECK_SENDER(sender);
     if (sender.pipe->kind == FE_PIPE_MEETING_WORD)
@@ -246,7 +261,7 @@ void fe_pipe_send(fe_sender sender, const void *value) {
         send_any(sender.pipe, value);
 }
 
-fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
+FE_LENIENT fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
     FE_CHECK_SENDER(sender);
     struct fe_pipe *pipe = sender.pipe;
     if (fe_pipe_is_meeting(pipe))
@@ -277,7 +292,7 @@ fe_status fe_pipe_take(struct fe_pipe *pipe, void *value) {
     return take_now(pipe, value);
 }
 
-fe_status fe_pipe_try_receive(fe_port port, void *value) {
+FE_LENIENT fe_status fe_pipe_try_receive(fe_port port, void *value) {
     FE_CHECK_PORT(port);
     if (FE_UNLIKELY(port.pipe->kind == FE_PIPE_LIST) && fe_scheduler_self()->core.interrupt_depth)
         return FE_ECONTEXT; /* what held the value goes back to the heap */
@@ -309,7 +324,7 @@ SHORT fe_status receive_waiting(struct fe_pipe *pipe, void *value, size_t bytes,
     }
 }
 
-fe_status fe_pipe_receive_until(fe_port port, void *value, fe_nanoseconds deadline) {
+FE_LENIENT fe_status fe_pipe_receive_until(fe_port port, void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     FE_CHECK_PORT(port);
     if (fe_pipe_is_meeting(port.pipe))
@@ -340,7 +355,7 @@ LONG void receive_any(struct fe_pipe *pipe, void *value) {
         must_receive(pipe, value, pipe->value_bytes);
 }
 
-void fe_pipe_receive(fe_port port, void *value) {
+FE_LENIENT void fe_pipe_receive(fe_port port, void *value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     FE_CHECK_PORT(port);
     struct fe_pipe *pipe = port.pipe;
@@ -354,7 +369,7 @@ void fe_pipe_receive(fe_port port, void *value) {
         must_receive_word(pipe, value);
 }
 
-size_t fe_port_pending(fe_port port) {
+FE_LENIENT size_t fe_port_pending(fe_port port) {
     FE_CHECK_PORT(port);
     struct fe_pipe *pipe = port.pipe;
     uint32_t word = fe_load_relaxed(&pipe->word); /* a figure */

@@ -41,7 +41,7 @@ typedef struct fe_port {
 enum fe_pipe_flags {
     FE_PIPE_STREAM = 0,  /* one task sends at a time */
     FE_PIPE_SHARED = 1,  /* several tasks may send at once */
-    FE_PIPE_ONESHOT = 2, /* closes after one value */
+    FE_PIPE_ONESHOT = 2, /* closes after one value; not together with FE_PIPE_SHARED */
     FE_PIPE_BLOCKS = 4,  /* values are pointers to exchange-heap blocks (or NULL): freed if they are never received */
 };
 

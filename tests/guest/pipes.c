@@ -50,6 +50,7 @@ Test(pipes, impossible_ones_are_refused) {
     cr_assert_eq(fe_pipe_try_open(&out, &in, 0, 4, 0), FE_EINVAL);
     cr_assert_eq(fe_pipe_try_open(&out, &in, FE_PIPE_VALUE_MAX + 1, 4, 0), FE_EINVAL);
     cr_assert_eq(fe_pipe_try_open(&out, &in, 8, FE_PIPE_CAPACITY_MAX + 1, 0), FE_EINVAL);
+    cr_assert_eq(fe_pipe_try_open(&out, &in, 8, 1, FE_PIPE_ONESHOT | FE_PIPE_SHARED), FE_EINVAL);
 }
 
 ParameterizedTestParameters(pipes, values_of_any_size) {
@@ -545,4 +546,50 @@ Test(pipes, misuse_is_named_by_a_checked_build) {
     expect_misuse(receive_one, &other, "fe_pipe_receive: ");
     expect_misuse(close_port, &other, "fe_port_close: ");
     numbers_close_sender(other.out);
+}
+
+struct wild {
+    fe_sender out;
+    fe_port in;
+    void *value;
+};
+
+static intptr_t send_wildly(void *argument) {
+    struct wild *wild = argument;
+    fe_pipe_send(wild->out, wild->value);
+    return 0;
+}
+
+static intptr_t receive_wildly(void *argument) {
+    struct wild *wild = argument;
+    fe_pipe_receive(wild->in, wild->value);
+    return 0;
+}
+
+static void expect_fault(fe_task_function function, struct wild wild) {
+    struct fe_task_result result;
+    cr_assert_eq(fe_task_join(fe_task_spawn(function, &wild, NULL), &result), FE_OK);
+    cr_assert_eq(result.outcome, FE_FAULTED, "%s", result.message);
+}
+
+/* A pointer that leads nowhere ends the task that used it, and leaves the pipe whole. */
+ParameterizedTestParameters(pipes, wild_values) {
+    static size_t capacities[] = {FE_RENDEZVOUS, 1, 8, FE_UNBOUNDED};
+    return cr_make_param_array(size_t, capacities, FE_ARRAY_LENGTH(capacities));
+}
+
+ParameterizedTest(size_t *capacity, pipes, wild_values) {
+    uint64_t value = 7, got = 0;
+    struct wild wild;
+    fe_pipe_open(&wild.out, &wild.in, sizeof value, *capacity, 0);
+    wild.value = (void *)0x10;
+    expect_fault(send_wildly, wild);
+    if (*capacity != FE_RENDEZVOUS) {
+        fe_pipe_send(wild.out, &value);
+        expect_fault(receive_wildly, wild);
+        cr_assert_eq(fe_pipe_receive_until(wild.in, &got, fe_time_now() + HANG), FE_OK);
+        cr_assert_eq(got, 7);
+    }
+    fe_sender_close(wild.out);
+    fe_port_close(wild.in);
 }

@@ -1,5 +1,5 @@
 /*
- * A pipe over the headers of sched/, for the models: what sched/transfer.c and sched/select.c do with them, step by
+ * A pipe over the headers of sched/, for the models: what sched/transfer.c, sched/meet.c and sched/select.c do with them, step by
  * step, on tasks that are model threads. The steps are theirs; all that orders anything is in the headers. Includes
  * none of the headers of sched/: the models do, so that tests/model/weaken sees which they check.
  */

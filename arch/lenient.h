@@ -1,11 +1,11 @@
 /*
- * FE_LENIENT marks functions of the kernel that read or write a program's memory through pointers that the program
+ * FE_LENIENT marks functions of the runtime that read or write a program's memory through pointers that the program
  * gave. A fault there, in a task, is the program's mistake and ends the task, where in the rest of the kernel it would
  * be a bug of the kernel and a panic. So such a function holds no lock, leaves nothing half done, and is called only by
  * those that do so either. The linker gathers them between fe_lenient_text_start and fe_lenient_text_end.
  */
-#ifndef FERRITE_KERNEL_LENIENT_H
-#define FERRITE_KERNEL_LENIENT_H
+#ifndef FERRITE_ARCH_LENIENT_H
+#define FERRITE_ARCH_LENIENT_H
 
 #define FE_LENIENT __attribute__((section(".lenient_text"), noinline))
 /* For the helpers of such functions: they must not stand elsewhere. */
