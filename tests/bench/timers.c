@@ -59,7 +59,7 @@ void bench_timer(void) {
 
 /* timers: 100,000 tasks sleep, each to a random instant within a second --------------------------------------------- */
 
-#define SLEEPERS 2000u
+#define SLEEPERS 100000u
 
 static struct {
     fe_nanoseconds base;
