@@ -2,11 +2,11 @@
 DEPS_RUN := $(if $(filter host,$(ARCH)),,run-$(ARCH))
 
 deps:
-	@tools/deps $(if $(filter host,$(ARCH)),test,build-$(ARCH)) $(if $(filter clang,$(CC)),clang)
+	@tools/deps $(if $(filter host,$(ARCH)),test,build-$(ARCH)) $(if $(filter clang,$(CC)),clang) $(if $(filter y,$(LIBFDT)),fetch)
 deps-run: deps
 	@tools/deps $(DEPS_RUN)
 deps-test:
-	@tools/deps build-x86_64 build-aarch64 clang run-x86_64 run-aarch64 test model lint
+	@tools/deps build-x86_64 build-aarch64 clang run-x86_64 run-aarch64 test model lint fetch
 deps-model:
 	@tools/deps model
 deps-lint:

@@ -23,11 +23,10 @@ endef
 PROGRAM_MEMORY := $(OUT)/arch/bare/memory.o
 
 # A frame larger than a page is touched page by page, so that it meets the guard and does not step over it. clang 14 can't
-# do so on AArch64: there a program built with it can overrun the guard with one frame.
-PROGRAM_FLAGS_gcc-x86_64    := -fstack-clash-protection
-PROGRAM_FLAGS_clang-x86_64  := -fstack-clash-protection
-PROGRAM_FLAGS_gcc-aarch64   := -fstack-clash-protection --param=stack-clash-protection-guard-size=12
-PROGRAM_FLAGS               := $(PROGRAM_FLAGS_$(if $(filter clang,$(CC)),clang,gcc)-$(ARCH))
+# do so for bare machines: there a program built with it can overrun the guard with one frame.
+PROGRAM_FLAGS_x86_64  := -fstack-clash-protection
+PROGRAM_FLAGS_aarch64 := -fstack-clash-protection --param=stack-clash-protection-guard-size=12
+PROGRAM_FLAGS         := $(if $(filter gcc,$(CC)),$(PROGRAM_FLAGS_$(ARCH)))
 
 define program
 $(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $$($(1)_EXTRA_SRCS)
