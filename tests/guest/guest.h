@@ -35,6 +35,21 @@ static inline intptr_t guest_join(fe_task task) {
     return result.value;
 }
 
+/* Lets others run until `task` waits for something. */
+static inline void guest_until_blocked(fe_task task) {
+    static struct fe_task_information list[256];
+    fe_nanoseconds hang = fe_time_now() + HANG;
+    while (fe_time_now() < hang) {
+        size_t count = fe_task_list(list, FE_ARRAY_LENGTH(list));
+        for (size_t i = 0; i < count && i < FE_ARRAY_LENGTH(list); i++) {
+            if (list[i].task.id == task.id && list[i].state == FE_TASK_BLOCKED)
+                return;
+        }
+        fe_task_yield();
+    }
+    cr_assert_fail("a task did not come to wait");
+}
+
 /* Runs function(argument) in a task; answers how it ended. */
 static inline struct fe_task_result guest_result(fe_task_function function, void *argument) {
     struct fe_task_result result;

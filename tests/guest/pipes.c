@@ -237,15 +237,10 @@ static intptr_t send_status(void *argument) {
     return numbers_send_until(*(numbers_sender *)argument, 1, FE_FOREVER);
 }
 
-static void let_run(void) {
-    for (int i = 0; i < 100; i++)
-        fe_task_yield();
-}
-
 Test(pipes, closing_wakes_a_receiver) {
     struct ends pipe = open_pipe(8, 0);
     fe_task task = fe_task_spawn(receive_status, &pipe.in, NULL);
-    let_run();
+    guest_until_blocked(task);
     numbers_close_sender(pipe.out);
     cr_assert_eq(guest_join(task), FE_ECLOSED);
     numbers_close_port(pipe.in);
@@ -256,7 +251,7 @@ static void closing_wakes_a_sender(size_t capacity) {
     while (numbers_try_send(pipe.out, 0) == FE_OK)
         ;
     fe_task task = fe_task_spawn(send_status, &pipe.out, NULL);
-    let_run();
+    guest_until_blocked(task);
     numbers_close_port(pipe.in);
     cr_assert_eq(guest_join(task), FE_ECLOSED);
     numbers_close_sender(pipe.out);

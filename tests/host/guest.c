@@ -16,15 +16,16 @@
 #define TIME_LIMIT_LONG "3600"
 
 const struct machine machines[] = {
-    {"x86_64-smp1", "x86_64", "release", "1", "", ""},
-    {"x86_64-smp2", "x86_64", "release", "2", "", ""},
-    {"x86_64-smp4", "x86_64", "release", "4", "", ""},
-    {"x86_64-smp4-checked", "x86_64", "checked", "4", "", ""},
-    {"aarch64-gic3-smp1", "aarch64", "release", "1", "3", ""},
-    {"aarch64-gic3-smp4", "aarch64", "release", "4", "3", ""},
-    {"aarch64-gic2-smp1", "aarch64", "release", "1", "2", ""},
-    {"aarch64-gic2-smp4", "aarch64", "release", "4", "2", "2"},
-    {"aarch64-gic3-smp4-checked", "aarch64", "checked", "4", "3", ""},
+    {"x86_64-smp1", "x86_64", "release", "1", "", "", "interrupts"},
+    {"x86_64-smp2", "x86_64", "release", "2", "", "", "interrupts"},
+    {"x86_64-smp2-basic", "x86_64", "release", "2", "", "", "basic"},
+    {"x86_64-smp4", "x86_64", "release", "4", "", "", "interrupts"},
+    {"x86_64-smp4-checked", "x86_64", "checked", "4", "", "", "interrupts"},
+    {"aarch64-gic3-smp1", "aarch64", "release", "1", "3", "", "interrupts"},
+    {"aarch64-gic3-smp4", "aarch64", "release", "4", "3", "", "interrupts"},
+    {"aarch64-gic2-smp1", "aarch64", "release", "1", "2", "", "interrupts"},
+    {"aarch64-gic2-smp4", "aarch64", "release", "4", "2", "2", "interrupts"},
+    {"aarch64-gic3-smp4-checked", "aarch64", "checked", "4", "3", "", "interrupts"},
 };
 const size_t machine_count = sizeof(machines) / sizeof(machines[0]);
 
@@ -40,8 +41,8 @@ int guest_boot(const struct machine *machine, const char *arguments, const char 
         snprintf(image, sizeof(image), "build/%s-%s/tests", machine->arch, machine->build);
         const char *at_length = getenv("LONG");
         bool is_long = at_length != NULL && at_length[0] != '\0';
-        snprintf(command, sizeof(command), "%s%s%s-- %s", is_long ? "long=1 " : "", more != NULL ? more : "",
-                 more != NULL && more[0] != '\0' ? " " : "", arguments);
+        snprintf(command, sizeof(command), "loop=%s %s%s%s-- %s", machine->loop, is_long ? "long=1 " : "",
+                 more != NULL ? more : "", more != NULL && more[0] != '\0' ? " " : "", arguments);
         setenv("ARCH", machine->arch, 1);
         setenv("SMP", machine->cores, 1);
         setenv("GIC", machine->gic, 1);

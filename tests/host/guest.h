@@ -17,6 +17,7 @@ struct machine {
     const char *cores;
     const char *gic;   /* "" on x86_64 */
     const char *level; /* AArch64: exception level at entry; "": the default */
+    const char *loop;  /* the schedulers' event loop */
 };
 
 extern const struct machine machines[];
