@@ -44,11 +44,12 @@ struct fe_scheduler {
     int32_t ticks_left;     /* switches until the next poll; below zero: due */
     /* What keeps a switch from its short path, in bytes so that one load sees them all. */
     volatile union fe_unusual {
-        uint32_t any;
+        uint32_t any;     /* keeps a yield from it */
+        uint16_t leaving; /* keeps every switch from it: the first two */
         struct {
             uint8_t attention; /* set by interrupt handlers of this core too: poll at the next switch */
             uint8_t pinned;    /* a pinned task runs, or waits in `lifo` or `pinned` */
-            uint8_t overflow;  /* `overflow` is not empty */
+            uint8_t overflow;  /* `overflow` is not empty; each poll moves what it can to the ring */
             uint8_t unused;
         };
     } unusual;
@@ -80,6 +81,9 @@ struct fe_scheduler {
     fe_atomic_u32 flushed; /* the TLB generation that this core has flushed to */
     struct fe_ring ring __attribute__((aligned(FE_CACHE_LINE)));
 };
+
+_Static_assert(offsetof(union fe_unusual, attention) == 0 && offsetof(union fe_unusual, pinned) == 1,
+               "`leaving` sees both, and no more");
 
 /*
  * What the schedulers share, field by field.
@@ -132,7 +136,7 @@ struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *scheduler);
 
 /* The next task to run, off the queues; NULL: the scheduler has to look. */
 static inline __attribute__((always_inline)) struct fe_tcb *fe_scheduler_take(struct fe_scheduler *self) {
-    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.any != 0))
+    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.leaving != 0))
         return fe_scheduler_take_unusual(self);
     struct fe_tcb *next = self->lifo;
     if (next)
@@ -203,7 +207,7 @@ static inline __attribute__((always_inline)) void fe_scheduler_park(struct fe_sc
  * register over the switch, so that its caller need not save any. */
 static inline __attribute__((always_inline)) void fe_scheduler_park_short(struct fe_scheduler *self) {
     struct fe_tcb *next = self->lifo;
-    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(next == NULL)) {
+    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.leaving != 0) || FE_UNLIKELY(next == NULL)) {
         self->ticks_left++;
         fe_park();
         return;

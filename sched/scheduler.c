@@ -8,10 +8,10 @@
  *   ring      a bounded FIFO from which idle cores steal half
  *   pinned    a FIFO of tasks that may not be stolen; takes turns with the ring
  *
- * What the ring has no room for waits in `overflow`, which refills it. A task that leaves (yields, blocks, ends) switches
- * straight to the next one; every FE_POLL_INTERVAL switches, or when an interrupt asks for attention, it switches to the
- * scheduler's own context instead, which handles inbox and timers first, and then prefers the queues to `lifo`, so that two
- * tasks which keep waking each other cannot starve the rest.
+ * What the ring has no room for waits in `overflow`, which refills it at each poll and when it is empty. A task that leaves
+ * (yields, blocks, ends) switches straight to the next one; every FE_POLL_INTERVAL switches, or when an interrupt asks for
+ * attention, it switches to the scheduler's own context instead, which handles inbox and timers first, and then prefers the
+ * queues to `lifo`, so that two tasks which keep waking each other cannot starve the rest.
  *
  * The rule that makes migration safe: nobody may resume a task before the switch has saved it whole. A task that blocks or
  * ends is therefore published (parked, given to its joiner) by its `after` function, which runs on the next context. A

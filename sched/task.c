@@ -150,7 +150,7 @@ static inline __attribute__((always_inline)) struct fe_tcb *claim_joiner(struct 
     /* Acquire: pairs with the swap in the join. Stale values do no harm: a control block stays one, and whoever waits may
      * be woken for nothing. Only who was notified is looked at: until then it may be made anew, as another task. */
     uint64_t joiner = fe_load_acquire(&task->joiner);
-    if (!fe_join_waits(joiner) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->ticks_left <= 0))
+    if (!fe_join_waits(joiner) || FE_UNLIKELY(self->unusual.leaving != 0) || FE_UNLIKELY(self->ticks_left <= 0))
         return NULL;
     struct fe_tcb *tcb = (struct fe_tcb *)(uintptr_t)joiner;
     if (!fe_parking_notify(&tcb->parking))
