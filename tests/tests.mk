@@ -61,16 +61,20 @@ test-long: | deps-test
 	@$(TEST_ENV) LONG=1 tests/tools/test
 
 # Lint ------------------------------------------------------------------------------------------------------------------
-lint: compile_commands.json | deps-lint
+# compile_commands.json is of the architecture that was built last; lint has commands of its own.
+lint: | deps-lint $(LIBFDT_DIR)
+	@mkdir -p build/lint
+	@$(COMPILE_COMMANDS) > build/lint/commands.json
 	@tests/tools/lint
 format: | deps-lint
 	@tests/tools/lint --fix
 
 # For editors and clang-tidy: what make itself knows of each source.
 COMPILE_SRCS := $(sort $(filter %.c,$(KERNEL_SRCS) $(foreach p,$(EXAMPLES) tests,$($(p)_SRCS))))
+COMPILE_COMMANDS = LIBFDT_DIR=$(LIBFDT_DIR) tools/compile-commands $(CONFIG) $(filter %.c,$(KERNEL_SRCS)) -- \
+                   $(filter-out $(KERNEL_SRCS),$(COMPILE_SRCS))
 compile_commands.json: $(CONFIG) $(COMPILE_SRCS)
-	@tools/compile-commands $(CONFIG) $(filter %.c,$(KERNEL_SRCS)) -- \
-	    $(filter-out $(KERNEL_SRCS),$(COMPILE_SRCS)) > $@.tmp && mv $@.tmp $@
+	@$(COMPILE_COMMANDS) > $@.tmp && mv $@.tmp $@
 all run: compile_commands.json
 
 # Debugging -------------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ static void read_chosen(const void *blob, struct fe_boot_info *info, fe_complain
     if (!arguments)
         return;
     size_t length = 0;
-    while (arguments[length] && length < sizeof info->command_line - 1) {
+    while (length < sizeof info->command_line - 1 && arguments[length]) {
         info->command_line[length] = arguments[length];
         length++;
     }
