@@ -7,8 +7,9 @@
  * that took, and only then waits as always: the timer's interrupt is pending by then, the wait ends at once, no time is
  * skipped, and everything else (interrupt vector, handler, scheduler) is executed as on an idle core.
  *
- * It also tells when the interrupt came: the counter is read just before fe_arch_idle_wait, whose two instructions (sti and
- * hlt; wfi and the unmasking) are the only ones between that read and the first of the vector.
+ * It also tells when the interrupt came: the counter is read just before fe_arch_idle_wait, and only that read's own
+ * instructions and two more (sti and hlt) lie between it and the first of the vector. On AArch64 it is three (dsb, wfi and
+ * the unmasking), but keeping the value takes two less than in bench_read_cost, so that one too many is subtracted.
  */
 #include "bench.h"
 
