@@ -1,2 +1,2 @@
 # What `run` can start.
-PROGRAMS := hello wordcount
+PROGRAMS := crash hello wordcount

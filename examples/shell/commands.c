@@ -61,10 +61,10 @@ static int report_end(const char *name, const struct fe_task_result *result) {
         return 1;
     case FE_FAULTED:
         fe_print("run: %s faulted: %s\n", name, result->message);
-        return 101;
+        return 1;
     default:
         fe_print("run: %s failed: %s\n", name, result->message);
-        return 101;
+        return 1;
     }
 }
 

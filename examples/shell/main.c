@@ -53,21 +53,20 @@ int fe_main(int argc, char **argv) {
     run_first(&shell);
     line_begin(editor);
     while (!shell.leaving) {
-        uint8_t buffer[64];
-        size_t got = 0;
-        fe_status status = fe_console_read(buffer, sizeof buffer, &got);
-        for (size_t i = 0; i < got && !shell.leaving; i++) {
-            enum line_event event = line_feed(editor, buffer[i]);
+        uint8_t byte; /* one at a time: what follows a command is left to the program that it runs */
+        size_t got;
+        fe_status status = fe_console_read(&byte, 1, &got);
+        if (status == FE_OK) {
+            enum line_event event = line_feed(editor, byte);
             if (event != LINE_MORE)
                 act(&shell, editor, event);
-        }
-        if (status == FE_ECLOSED) {
+        } else if (status == FE_ECLOSED) {
             enum line_event event;
             do {
                 event = line_finish(editor);
                 act(&shell, editor, event);
             } while (event != LINE_END && !shell.leaving);
-        } else if (status != FE_OK) {
+        } else {
             fe_print("shell: cannot read the console: %s\n", fe_status_string(status));
             fe_heap_free(editor);
             return 1;
