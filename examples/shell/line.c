@@ -344,6 +344,5 @@ enum line_event line_feed(struct line_editor *editor, uint8_t byte) {
 enum line_event line_finish(struct line_editor *editor) {
     if (editor->length == 0 && !editor->overflowed)
         return LINE_END;
-    enum line_event event = finish_line(editor);
-    return event;
+    return finish_line(editor);
 }
