@@ -93,6 +93,10 @@ void *fe_arch_switch(struct fe_arch_context *from, const struct fe_arch_context 
  * fe_arch_switch has returned. */
 FE_NORETURN void fe_arch_resume(void *passed, const struct fe_arch_context *to);
 
+/* Goes on at entry(argument) on the stack that ends at `stack_top` (16-byte aligned), which may be the caller's own: nothing
+ * of what is on it is needed any more. Frame-pointer chain and CFI end there; `entry` must not return. */
+FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument);
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Counters.
  */

@@ -243,6 +243,9 @@ fe_nanoseconds fe_timers_next(const struct fe_scheduler *scheduler);
 
 /* task.c */
 void fe_task_timer_fired(struct fe_timer *timer);
-FE_NORETURN void fe_task_end(enum fe_outcome outcome, intptr_t value);
+/* The running task's outcome is set, and its code is at an end: on to the top of its stack, and out (ending.c). */
+FE_NORETURN void fe_task_end(struct fe_tcb *task);
+/* Notes why the running task fails, and tells the rooms above; it must be made to end next. `pc` and `frame_pointer`: where. */
+void fe_task_failing(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer);
 
 #endif

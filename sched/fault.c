@@ -5,6 +5,7 @@
  * page allocator are at rest and may be called; where it was the runtime's own, they may be in the middle of something,
  * and a page comes from the core's reserve. The runtime needs few pages at a time, so the reserve is small.
  */
+#include "ending.h"
 #include "stack.h"
 
 #include <ferrite/io.h>
@@ -44,39 +45,36 @@ static bool commit(struct fe_scheduler *self, struct fe_tcb *task, uintptr_t pag
     return true;
 }
 
-static void fault_entry(void *argument) {
-    (void)argument;
-    fe_task_end(FE_FAULTED, 0);
+static void fault_entry(void *task) {
+    fe_task_end(task);
 }
 
 static void fail_task(struct fe_tcb *task, enum fe_fault_kind kind, const struct fe_fault *fault) {
-    task->outcome = FE_FAULTED;
-    task->fault = kind;
-    task->fault_address = fault->address;
-    task->fault_pc = fault->pc;
+    struct fe_task_result result = {
+        .outcome = FE_FAULTED, .fault = kind, .fault_address = fault->address, .fault_pc = fault->pc};
+    char *message = result.message;
+    size_t bytes = sizeof result.message;
+    unsigned long address = fault->address, pc = fault->pc;
     switch (kind) {
     case FE_FAULT_STACK_OVERFLOW:
-        fe_format(task->message, sizeof task->message, "stack overflow at %#lx, stack of %zu bytes (pc %#lx)",
-                  (unsigned long)fault->address,
-                  (size_t)(task->stack_slot + (FE_STACK_SLOT << task->stack_class) - task->stack_low),
-                  (unsigned long)fault->pc);
+        fe_format(message, bytes, "stack overflow at %#lx, stack of %zu bytes (pc %#lx)", address,
+                  (size_t)(task->stack_slot + (FE_STACK_SLOT << task->stack_class) - task->stack_low), pc);
         break;
     case FE_FAULT_NO_MEMORY:
-        fe_format(task->message, sizeof task->message, "no memory to grow the stack at %#lx (pc %#lx)",
-                  (unsigned long)fault->address, (unsigned long)fault->pc);
+        fe_format(message, bytes, "no memory to grow the stack at %#lx (pc %#lx)", address, pc);
         break;
     case FE_FAULT_MEMORY:
-        fe_format(task->message, sizeof task->message, "%s: %s of %s address %#lx (pc %#lx)", fault->name,
+        fe_format(message, bytes, "%s: %s of %s address %#lx (pc %#lx)", fault->name,
                   fault->execute ? "execution"
                   : fault->write ? "write"
                                  : "read",
-                  fault->present ? "protected" : "unmapped", (unsigned long)fault->address, (unsigned long)fault->pc);
+                  fault->present ? "protected" : "unmapped", address, pc);
         break;
     default:
-        fe_format(task->message, sizeof task->message, "%s (pc %#lx)", fault->name, (unsigned long)fault->pc);
+        fe_format(message, bytes, "%s (pc %#lx)", fault->name, pc);
         break;
     }
-    fe_task_report(task, fault->pc, fault->frame_pointer);
+    fe_task_failing(task, &result, fault->pc, fault->frame_pointer);
 }
 
 bool fe_scheduler_fault(const struct fe_fault *fault) {
@@ -97,8 +95,8 @@ bool fe_scheduler_fault(const struct fe_fault *fault) {
             kind = FE_FAULT_STACK_OVERFLOW;
             if (runtime && page != task->stack_slot && commit(self, task, page, true)) {
                 /* The runtime finishes what it is doing on the pages below the bound, and the task fails at its end. */
-                if (!task->overflowed) {
-                    task->overflowed = true;
+                if (!(task->ending & 1u << FE_ENDING_OVERFLOW)) {
+                    fe_ending_add(task, FE_ENDING_OVERFLOW);
                     fail_task(task, kind, fault);
                 }
                 return true;

@@ -44,7 +44,6 @@ void fe_stack_recycle_slowly(struct fe_scheduler *scheduler, struct fe_tcb *tcb)
 static inline void fe_stack_recycle(struct fe_tcb *tcb) {
     struct fe_scheduler *self = fe_scheduler_self();
     struct fe_stack_cache *cache = &self->stacks[tcb->stack_class];
-    tcb->overflowed = false;
     if (FE_UNLIKELY(tcb->stack_deep < tcb->stack_keep) || FE_UNLIKELY(cache->count >= FE_STACK_CACHE_MAX)) {
         fe_stack_recycle_slowly(self, tcb);
         return;
@@ -53,7 +52,5 @@ static inline void fe_stack_recycle(struct fe_tcb *tcb) {
     cache->head = tcb;
     cache->count++;
 }
-
-void fe_task_report(struct fe_tcb *task, uintptr_t pc, uintptr_t frame_pointer);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #define FE_LOG_MODULE "sched"
 #include "core.h"
+#include "ending.h"
 #include "stack.h"
 
 #include <ferrite/context.h>
@@ -164,48 +165,46 @@ static inline __attribute__((always_inline)) struct fe_tcb *claim_joiner(struct 
     return tcb;
 }
 
-static inline __attribute__((always_inline)) FE_NORETURN void end(enum fe_outcome outcome, intptr_t value) {
-    struct fe_scheduler *self = fe_scheduler_self();
-    struct fe_tcb *task = self->current;
-    task->outcome = FE_UNLIKELY(task->overflowed) ? FE_FAULTED : outcome;
-    task->value = value;
+/* Gives the core to the next task, for good. Nothing is left to be done for this one but to tell of it. */
+static inline __attribute__((always_inline)) FE_NORETURN void leave(struct fe_scheduler *self, struct fe_tcb *task) {
     struct fe_tcb *next = claim_joiner(self, task);
     if (!next)
         next = fe_scheduler_take(self);
     fe_scheduler_end_for(self, task, after_end, next);
 }
 
-void fe_task_end(enum fe_outcome outcome, intptr_t value) {
-    end(outcome, value);
+static __attribute__((noinline)) FE_NORETURN void leave_by_steps(struct fe_tcb *task) {
+    fe_ending_run(task);
+    leave(fe_scheduler_self(), task);
 }
 
 static void task_entry(void *passed) {
     fe_scheduler_arrive(passed);
     struct fe_tcb *task = fe_scheduler_self()->current;
-    end(FE_RETURNED, task->function(task->argument));
+    intptr_t value = task->function(task->argument);
+    struct fe_scheduler *self = fe_scheduler_self();
+    task = self->current;
+    task->outcome = FE_RETURNED;
+    task->value = value;
+    if (FE_UNLIKELY(task->ending != 0))
+        leave_by_steps(task);
+    leave(self, task);
+}
+
+static void end_entry(void *task) {
+    leave_by_steps(task);
+}
+
+void fe_task_end(struct fe_tcb *task) {
+    fe_arch_restart(task, end_entry, task);
 }
 
 void fe_task_exit(intptr_t value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    fe_task_end(FE_RETURNED, value);
-}
-
-void fe_fail_at(const char *file, int line, const char *format, ...) {
-    struct fe_scheduler *self = fe_scheduler_self();
-    char text[FE_TASK_MESSAGE_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    int length = fe_format_v(text, sizeof text, format, arguments);
-    va_end(arguments);
-    if (!self->current || self->core.interrupt_depth)
-        fe_panic_at(file, line, "failure outside a task: %s", text);
-    struct fe_tcb *task = self->current;
-    __builtin_memcpy(task->message, text, sizeof text);
-    if (length >= 0 && (size_t)length < sizeof text)
-        fe_format(task->message + length, sizeof task->message - (size_t)length, " (%s:%d)", file, line);
-    task->outcome = FE_FAILED;
-    fe_task_report(task, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
-    fe_task_end(FE_FAILED, 0);
+    struct fe_tcb *task = fe_scheduler_self()->current;
+    task->outcome = FE_RETURNED;
+    task->value = value;
+    fe_task_end(task);
 }
 
 static void fill_result(const struct fe_tcb *task, struct fe_task_result *result) {
@@ -224,14 +223,39 @@ static void fill_result(const struct fe_tcb *task, struct fe_task_result *result
     __builtin_memcpy(result->message, task->message, sizeof result->message);
 }
 
-/* Tells the rooms above that `task` fails, with what is known so far. */
-void fe_task_report(struct fe_tcb *task, uintptr_t pc, uintptr_t frame_pointer) {
-    if (!fe_sched_hooks.task_failed)
-        return;
-    struct fe_task_result result;
-    fill_result(task, &result);
+/* Tells the rooms above that the running task fails. */
+static void report(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
     fe_task handle = {task, fe_load_relaxed(&task->id)}; /* the task is the caller, or stopped */
-    fe_sched_hooks.task_failed(handle, task->name, &result, pc, frame_pointer);
+    if (fe_sched_hooks.task_failed)
+        fe_sched_hooks.task_failed(handle, task->name, result, pc, frame_pointer);
+}
+
+void fe_task_failing(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
+    report(task, result, pc, frame_pointer);
+    if (fe_ending_begun(task) && task->outcome != FE_RETURNED)
+        return; /* what happened first is its result */
+    task->outcome = result->outcome;
+    task->fault = result->fault;
+    task->fault_address = result->fault_address;
+    task->fault_pc = result->fault_pc;
+    __builtin_memcpy(task->message, result->message, sizeof task->message);
+}
+
+void fe_fail_at(const char *file, int line, const char *format, ...) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    struct fe_task_result result = {.outcome = FE_FAILED};
+    va_list arguments;
+    va_start(arguments, format);
+    int length = fe_format_v(result.message, sizeof result.message, format, arguments);
+    va_end(arguments);
+    if (!self->current || self->core.interrupt_depth)
+        fe_panic_at(file, line, "failure outside a task: %s", result.message);
+    struct fe_tcb *task = self->current;
+    if (length >= 0 && (size_t)length < sizeof result.message)
+        fe_format(result.message + length, sizeof result.message - (size_t)length, "%s (%s:%d)",
+                  fe_ending_begun(task) ? ", while it ended" : "", file, line);
+    fe_task_failing(task, &result, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+    fe_task_end(task);
 }
 
 /* Joining --------------------------------------------------------------------------------------------------------- */

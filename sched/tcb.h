@@ -55,6 +55,9 @@ struct fe_tcb {
     bool weak;
     char name[FE_TASK_NAME_MAX];
 
+    /* The task itself (its fault handler included). */
+    uint32_t ending; /* ending.h: what its end has to do; 0 for most */
+
     /* The task itself, and whoever joins it after its end. */
     struct fe_timer timer; /* for waits with a deadline */
     enum fe_outcome outcome;
@@ -71,7 +74,6 @@ struct fe_tcb {
     uintptr_t stack_deep; /* lowest page that was ever committed since the last trim */
     uint32_t stack_class; /* the slot has FE_STACK_SLOT << class bytes */
     uint32_t stack_pages; /* committed */
-    bool overflowed;      /* used the runtime's emergency page: fails when the operation has ended */
 
     unsigned core; /* runs, or ran last */
 };

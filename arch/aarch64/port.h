@@ -101,4 +101,11 @@ static inline void fe_arch_context_make(struct fe_arch_context *context, void *s
     context->stack_pointer = frame;
 }
 
+FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument) {
+    register void *first __asm__("x0") = argument;
+    __asm__ volatile("mov sp, %0\n\tmov x29, xzr\n\tmov x30, xzr\n\tbr %1" ::"r"(stack_top), "r"(entry), "r"(first)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 #endif

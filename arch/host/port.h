@@ -61,6 +61,11 @@ static inline void fe_arch_context_make(struct fe_arch_context *context, void *s
     context->stack_pointer = NULL;
 }
 
+FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument) {
+    (void)stack_top, (void)entry, (void)argument;
+    __builtin_trap();
+}
+
 static inline uint64_t fe_arch_counter(void) {
     return fe_host_nanoseconds();
 }

@@ -84,6 +84,13 @@ static inline void fe_arch_context_make(struct fe_arch_context *context, void *s
     context->stack_pointer = &frame->r15; /* the control words lie in the red zone */
 }
 
+/* The word on top is where `entry` would find its return address: none, and the chain of frames ends. */
+FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument) {
+    __asm__ volatile("movq %0, %%rsp\n\txorl %%ebp, %%ebp\n\tpushq $0\n\tjmpq *%1" ::"a"(stack_top), "c"(entry), "D"(argument)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 /* x86 keeps the order of accesses to uncacheable memory; a full fence orders ordinary memory around them too. */
 static inline void fe_arch_device_barrier(void) {
     __asm__ volatile("mfence" ::: "memory");

@@ -1,0 +1,39 @@
+/*
+ * The end of a task, in order:
+ *
+ *   1 cleanups           the task's frames are unwound
+ *   2 the steps below    task-local data, local heap, what it still owns, result ports
+ *   3 the result         to whoever joins it (task.c, after_end), on the next context
+ *   4 its stack          recycled by the joiner, or in 3 if there will be none
+ *
+ * Steps 1 and 2 run in the task, which may block and use every service; it can no longer be killed. Step 2 runs at the top
+ * of its stack, so there is room whatever the task did. A step that fails is given up with a message (fe_fail_at), and the
+ * task goes on with the next: each clears what it asked for before it begins, and keeps its own list of what is left to do.
+ *
+ * Most tasks ask for nothing, so their end pays for one test of tcb->ending (task.c).
+ */
+#include "ending.h"
+
+static void overflow(struct fe_tcb *task) {
+    task->outcome = FE_FAULTED; /* its message was written when it happened (fault.c) */
+}
+
+/* By the order of enum fe_ending_step. */
+static void (*const steps[FE_ENDING_STEPS])(struct fe_tcb *task) = {
+    [FE_ENDING_OVERFLOW] = overflow,
+};
+
+void fe_ending_run(struct fe_tcb *task) {
+    task->ending |= 1u << FE_ENDING_BEGUN;
+    for (unsigned step = 0; step < FE_ENDING_STEPS;) {
+        if (!(task->ending & 1u << step)) {
+            step++;
+            continue;
+        }
+        task->ending &= ~(1u << step);
+        if (steps[step])
+            steps[step](task);
+        step = 0; /* it may have used what an earlier step takes care of */
+    }
+    task->ending = 0;
+}
