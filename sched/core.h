@@ -239,7 +239,7 @@ void fe_stack_flush_requested(struct fe_scheduler *scheduler);
 
 /* timer.c */
 void fe_timers_poll(struct fe_scheduler *scheduler);
-fe_nanoseconds fe_timers_next(const struct fe_scheduler *scheduler);
+fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *scheduler); /* answers the next deadline */
 
 /* task.c */
 void fe_task_timer_fired(struct fe_timer *timer);

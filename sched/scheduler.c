@@ -315,7 +315,7 @@ static bool sleep(struct fe_scheduler *self) {
     look_for_termination(self);
     uint64_t before = fe_arch_counter();
     self->statistics.sleeps++;
-    fe_sched.loop->wait(self, fe_timers_next(self));
+    fe_sched.loop->wait(self, fe_timers_before_sleep(self));
     self->idle_ticks += fe_arch_counter() - before;
     return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
 }

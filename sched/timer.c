@@ -78,20 +78,34 @@ static void fired(struct fe_wheel_node *node) {
     handler(timer);
 }
 
-fe_nanoseconds fe_timers_next(const struct fe_scheduler *self) {
+static fe_nanoseconds next_due(const struct fe_scheduler *self) {
     uint64_t tick = self->wheel.next;
     return tick >= FE_FOREVER >> FE_TICK_SHIFT ? FE_FOREVER : tick << FE_TICK_SHIFT;
 }
 
+/* While the core runs, the one-shot timer is left armed for a deadline that was cancelled: the next may be as soon, and its
+ * register is slow. A core that goes to sleep is not to be woken for nothing. */
+fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *self) {
+    if (FE_UNLIKELY(self->wheel.removed)) {
+        fe_wheel_advance(&self->wheel, self->wheel.now, fired);
+        fe_nanoseconds next = next_due(self);
+        if (self->armed < next) {
+            self->armed = next;
+            fe_sched.loop->arm(next);
+        }
+    }
+    return next_due(self);
+}
+
 /* Fires what is due, and arms the one-shot timer for what comes next. */
 void fe_timers_poll(struct fe_scheduler *self) {
-    fe_nanoseconds next = fe_timers_next(self);
+    fe_nanoseconds next = next_due(self);
     if (FE_LIKELY(next == FE_FOREVER))
         return;
     fe_nanoseconds now = fe_time_now();
     if (next <= now) {
         fe_wheel_advance(&self->wheel, now >> FE_TICK_SHIFT, fired);
-        next = fe_timers_next(self);
+        next = next_due(self);
     }
     if (next < self->armed) {
         self->armed = next;

@@ -88,5 +88,6 @@ void fe_wheel_advance(struct fe_wheel *wheel, uint64_t now, void (*due)(struct f
     }
     if (now > wheel->now)
         wheel->now = now;
+    wheel->removed = NULL;
     wheel->next = next;
 }

@@ -32,7 +32,8 @@ struct fe_wheel_node {
 
 struct fe_wheel {
     uint64_t now;  /* everything due up to and including this tick has been taken out */
-    uint64_t next; /* nothing is due before this tick; early if timers were removed since. FE_WHEEL_NEVER: nothing is */
+    uint64_t next; /* nothing is due before this tick; early if `removed`. FE_WHEEL_NEVER: nothing is */
+    void *removed; /* where the latest timer was taken out, NULL if none was since `next` was looked for */
     uint32_t levels;                /* bit per level: it has slots in use */
     uint64_t used[FE_WHEEL_LEVELS]; /* bit per slot */
     struct fe_wheel_node *slots[FE_WHEEL_LEVELS][FE_WHEEL_SLOTS];
@@ -85,10 +86,12 @@ static inline void fe_wheel_remove(struct fe_wheel *wheel, struct fe_wheel_node 
         fe_wheel_slot_empty(wheel, (unsigned)(index / FE_WHEEL_SLOTS), index % FE_WHEEL_SLOTS);
     }
     node->link = NULL;
+    wheel->removed = link; /* at hand: a flag would cost another instruction */
 }
 
 /* Moves the wheel to `now` and calls due(node) for every timer whose tick is at most `now`, in order of their ticks'
- * slots. The node is out of the wheel when it is called, and may be put in again. */
+ * slots. The node is out of the wheel when it is called, and may be put in again. Looks for `next` afresh, which is all
+ * that it does if `now` is wheel->now. */
 void fe_wheel_advance(struct fe_wheel *wheel, uint64_t now, void (*due)(struct fe_wheel_node *node));
 
 #endif

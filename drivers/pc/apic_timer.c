@@ -2,9 +2,9 @@
  * The one-shot timer in each core's local APIC.
  *
  * Where the CPU has it, the timer compares with the counter itself (TSC deadline). Otherwise it counts down from a number
- * of ticks, made of counter ticks by one multiplication. That count has 32 bits and the rates are measured, so it may end
- * before its time; then the interrupt finds that the target has not been reached and counts down the rest. So the hook is
- * never called too early, and deadlines further off than 2^32 ticks work.
+ * of ticks, made of counter ticks by one multiplication; of ticks 128 times as long if there are more than fit 32 bits. The
+ * rates are measured, so the count may end before its time; then the interrupt finds that the target has not been reached
+ * and counts down the rest. So the hook is never called too early, and deadlines still further off work.
  *
  * Each core's target is written by that core alone. An interrupt between the two steps of arming sees the new target, and at
  * worst arms for it a moment before we do.
@@ -19,9 +19,12 @@
 #define CURRENT_COUNT 0x390
 #define DIVIDE 0x3e0
 #define DIVIDE_BY_1 0xb
+#define DIVIDE_BY_128 0xa
+#define LONG_SHIFT 7
 
 struct target {
     uint64_t counter; /* FE_FOREVER: not armed */
+    uint32_t divide;  /* what the core's register holds */
 } __attribute__((aligned(FE_CACHE_LINE)));
 
 static struct target targets[FE_CORES_MAX];
@@ -50,7 +53,7 @@ void fe_apic_timer_rate(uint64_t ticks, uint64_t counter) {
 }
 
 void fe_apic_timer_init_core(void) {
-    targets[fe_arch_core()->index].counter = FE_FOREVER;
+    targets[fe_arch_core()->index] = (struct target){FE_FOREVER, DIVIDE_BY_1};
     fe_apic_write(DIVIDE, DIVIDE_BY_1);
     fe_apic_write(INITIAL_COUNT, 0);
     fe_apic_write(VECTOR_TIMER, (deadline_mode() ? MODE_DEADLINE : 0) | FE_X86_VECTOR_TIMER);
@@ -58,17 +61,27 @@ void fe_apic_timer_init_core(void) {
         fe_arch_device_barrier(); /* the mode is set before the first deadline is (SDM, TSC-deadline mode) */
 }
 
-static void count_down(uint64_t from, uint64_t to) {
+static void count_down(struct target *target, uint64_t from, uint64_t to) {
     uint64_t ticks = to > from ? (uint64_t)(((unsigned __int128)(to - from) * ratio) >> 32) + 1 : 1;
+    uint32_t divide = DIVIDE_BY_1;
+    if (FE_UNLIKELY(ticks > UINT32_MAX)) {
+        divide = DIVIDE_BY_128;
+        ticks >>= LONG_SHIFT;
+    }
+    if (FE_UNLIKELY(target->divide != divide)) {
+        target->divide = divide;
+        fe_apic_write(DIVIDE, divide);
+    }
     fe_apic_write(INITIAL_COUNT, ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
 }
 
 void fe_apic_timer_arm(uint64_t counter) {
-    targets[fe_arch_core()->index].counter = counter;
+    struct target *target = &targets[fe_arch_core()->index];
+    target->counter = counter;
     if (deadline_mode())
         fe_x86_msr_write(MSR_TSC_DEADLINE, counter ? counter : 1); /* 0 would disarm it */
     else
-        count_down(fe_arch_counter(), counter);
+        count_down(target, fe_arch_counter(), counter);
 }
 
 void fe_apic_timer_stop(void) {

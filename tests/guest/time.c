@@ -1,6 +1,8 @@
 /* Time: the clock, sleeping, timers. */
 #include "guest.h"
 
+#include <ferrite/stats.h>
+
 static intptr_t watch_clock(void *argument) {
     _Atomic uint64_t *latest = argument;
     for (int i = 0; i < 2000; i++) {
@@ -121,4 +123,67 @@ Test(time, value_and_deadline_race) {
     cr_assert_eq(next, rounds);
     guest_join(task);
     numbers_close_port(in);
+}
+
+/* Deadlines that were cancelled, and one that is far off, on cores with nothing else to do. */
+struct idler {
+    numbers_sender out;
+    numbers_port in;
+    fe_nanoseconds deadline;
+};
+
+static intptr_t receive_in_time(void *argument) {
+    struct idler *idler = argument;
+    uint64_t value;
+    cr_assert_eq(numbers_receive_until(idler->in, &value, idler->deadline), FE_OK);
+    return (intptr_t)value;
+}
+
+static uint64_t interrupts_of(unsigned core) {
+    struct fe_core_statistics statistics;
+    cr_assert_eq(fe_core_statistics(core, &statistics), FE_OK);
+    return statistics.interrupts;
+}
+
+/* On core 0: all others rest. */
+static intptr_t watch_idlers(void *argument) {
+    (void)argument;
+    enum { IDLERS = 2 }; /* one is cancelled, the other far off */
+    struct idler idlers[FE_CORES_MAX][IDLERS];
+    fe_task tasks[FE_CORES_MAX][IDLERS];
+    uint64_t interrupts[FE_CORES_MAX];
+    fe_nanoseconds rest = guest_size(100, 6000) * FE_MILLISECOND;
+    for (unsigned core = 1; core < fe_core_count(); core++) {
+        for (unsigned i = 0; i < IDLERS; i++) {
+            struct idler *idler = &idlers[core][i];
+            numbers_open(&idler->out, &idler->in, 1, 0);
+            idler->deadline = fe_time_now() + (i == 0 ? rest / 2 : 600 * FE_SECOND);
+            tasks[core][i] = guest_spawn(receive_in_time, idler, (int)core);
+            guest_until_blocked(tasks[core][i]);
+        }
+        numbers_send(idlers[core][0].out, 7);
+        cr_assert_eq(guest_join(tasks[core][0]), 7);
+    }
+    cr_assert_lt(fe_time_now(), idlers[1][0].deadline, "it took too long to set up: the deadlines have passed");
+    fe_task_sleep_until(idlers[1][0].deadline - rest / 4); /* what woke the cores has been seen to */
+    for (unsigned core = 1; core < fe_core_count(); core++)
+        interrupts[core] = interrupts_of(core);
+    fe_task_sleep(rest);
+    for (unsigned core = 1; core < fe_core_count(); core++) {
+        uint64_t taken = interrupts_of(core) - interrupts[core];
+        cr_expect_eq(taken, 0u, "core %u at rest took %llu interrupts", core, (unsigned long long)taken);
+        numbers_send(idlers[core][1].out, 8);
+        cr_expect_eq(guest_join(tasks[core][1]), 8);
+        for (unsigned i = 0; i < IDLERS; i++) {
+            numbers_close_sender(idlers[core][i].out);
+            numbers_close_port(idlers[core][i].in);
+        }
+    }
+    return 0;
+}
+
+Test(time, a_cancelled_deadline_wakes_nobody, .timeout = 60) {
+    if (fe_core_count() == 1)
+        cr_skip_test("there is one core");
+    guest_join(guest_spawn(watch_idlers, NULL, 0));
 }
