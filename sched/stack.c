@@ -143,8 +143,10 @@ static void shootdown(struct fe_scheduler *self, uintptr_t address, size_t bytes
     /* Pairs with fe_stack_flush_requested. */
     uint32_t generation = fe_fetch_add_acq_rel(&fe_sched.tlb_generation, 1) + 1;
     for (unsigned i = 0; i < fe_sched.cores; i++) {
-        if (fe_sched.schedulers[i] && fe_sched.schedulers[i] != self)
+        if (fe_sched.schedulers[i] && fe_sched.schedulers[i] != self) {
+            self->statistics.wakeups_sent++;
             fe_machine.wake(i);
+        }
     }
     for (unsigned i = 0; i < fe_sched.cores; i++) {
         struct fe_scheduler *other = fe_sched.schedulers[i];

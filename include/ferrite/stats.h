@@ -20,8 +20,8 @@ struct fe_core_statistics {
     uint64_t stolen;       /* tasks that those steals brought */
     uint64_t sleeps;       /* times that it waited for an interrupt */
     uint64_t interrupts;   /* device, timer and inter-processor interrupts taken */
-    uint64_t ipis;         /* of these, wake-ups by another core */
-    uint64_t wakeups_sent; /* wake-ups sent to other cores */
+    uint64_t ipis;         /* of these, sent by another core */
+    uint64_t wakeups_sent; /* interrupts sent to other cores: to wake them, or to flush what they know of unmapped stacks */
     fe_nanoseconds idle;   /* time spent waiting */
     unsigned queued;       /* ready tasks now */
 };

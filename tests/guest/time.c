@@ -139,10 +139,11 @@ static intptr_t receive_in_time(void *argument) {
     return (intptr_t)value;
 }
 
+/* But wake-ups by other cores. */
 static uint64_t interrupts_of(unsigned core) {
     struct fe_core_statistics statistics;
     cr_assert_eq(fe_core_statistics(core, &statistics), FE_OK);
-    return statistics.interrupts;
+    return statistics.interrupts - statistics.ipis;
 }
 
 /* On core 0: all others rest. */
@@ -151,7 +152,7 @@ static intptr_t watch_idlers(void *argument) {
     enum { IDLERS = 2 }; /* one is cancelled, the other far off */
     struct idler idlers[FE_CORES_MAX][IDLERS];
     fe_task tasks[FE_CORES_MAX][IDLERS];
-    uint64_t interrupts[FE_CORES_MAX];
+    uint64_t interrupts[FE_CORES_MAX] = {0};
     fe_nanoseconds rest = guest_size(100, 6000) * FE_MILLISECOND;
     for (unsigned core = 1; core < fe_core_count(); core++) {
         for (unsigned i = 0; i < IDLERS; i++) {
