@@ -6,9 +6,11 @@ deps:
 deps-run: deps
 	@tools/deps $(DEPS_RUN)
 deps-test:
-	@tools/deps build-x86_64 build-aarch64 clang run-x86_64 run-aarch64 test model lint fetch
+	@tools/deps build-x86_64 build-aarch64 clang run-x86_64 run-aarch64 test model fuzz lint fetch
 deps-model:
 	@tools/deps model
+deps-fuzz:
+	@tools/deps fuzz
 deps-lint:
 	@tools/deps lint
 deps-debug: deps-run
@@ -18,4 +20,4 @@ deps-bench: deps-run
 
 run: | deps-run
 
-.PHONY: deps deps-run deps-test deps-model deps-lint deps-debug deps-bench
+.PHONY: deps deps-run deps-test deps-model deps-fuzz deps-lint deps-debug deps-bench

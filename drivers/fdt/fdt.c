@@ -79,7 +79,7 @@ static bool translate_up(const void *blob, const struct fe_fdt_node *bus, const 
     if (length == 0)
         return true;
     int child = bus->address_cells, above = parent->address_cells, size = bus->size_cells;
-    if (child < 1 || above < 1)
+    if (child < 1 || above < 1 || ((bus->flags | parent->flags) & FE_FDT_ABSURD_CELLS))
         return false;
     int stride = child + above + size;
     for (int i = 0; (i + stride) * 4 <= length; i += stride) {
@@ -101,7 +101,7 @@ bool fe_fdt_reg(const void *blob, int offset, unsigned index, struct fe_memory_r
     const struct fe_fdt_node *bus = &fe_fdt_index.nodes[fe_fdt_index.nodes[node].parent];
     int addresses = bus->address_cells, sizes = bus->size_cells, length;
     const fdt32_t *reg = fdt_getprop(blob, offset, "reg", &length);
-    if (!reg || addresses < 1)
+    if (!reg || addresses < 1 || (bus->flags & FE_FDT_ABSURD_CELLS))
         return false;
     uint64_t stride = (uint64_t)(addresses + sizes);
     if (((uint64_t)index + 1) * stride * 4 > (uint64_t)length)

@@ -24,14 +24,18 @@ static bool is(const char *value, uint32_t bytes, const char *text) {
 
 static void note_property(const void *blob, struct fe_fdt_node *node, const char *name, const char *value, uint32_t bytes) {
     switch (name[0]) {
-    case '#':
-        if (bytes != 4 || word(value) > CELLS_MAX)
+    case '#': {
+        bool addresses = __builtin_strcmp(name, "#address-cells") == 0;
+        if (!addresses && __builtin_strcmp(name, "#size-cells") != 0)
             return;
-        if (__builtin_strcmp(name, "#address-cells") == 0)
+        if (bytes != 4 || word(value) > CELLS_MAX)
+            node->flags |= FE_FDT_ABSURD_CELLS;
+        else if (addresses)
             node->address_cells = word(value) & 0xf;
-        else if (__builtin_strcmp(name, "#size-cells") == 0)
+        else
             node->size_cells = word(value) & 0xf;
         return;
+    }
     case 'c':
         if (bytes > 0 && value[bytes - 1] == 0 && __builtin_strcmp(name, "compatible") == 0) {
             node->compatible = (uint32_t)(value - (const char *)blob);

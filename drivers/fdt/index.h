@@ -10,7 +10,11 @@
 
 #define FE_FDT_NODES_MAX 1024u /* the largest boards' trees have some 700 */
 
-enum { FE_FDT_DISABLED = 1, FE_FDT_MEMORY = 2 };
+enum {
+    FE_FDT_DISABLED = 1,
+    FE_FDT_MEMORY = 2,
+    FE_FDT_ABSURD_CELLS = 4, /* nothing can be said of its children's addresses */
+};
 
 struct fe_fdt_node {
     int32_t offset;  /* libfdt's name for the node; ascending */
