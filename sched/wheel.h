@@ -31,10 +31,10 @@ struct fe_wheel_node {
 };
 
 struct fe_wheel {
-    uint64_t now;  /* everything due up to and including this tick has been taken out */
-    uint64_t next; /* nothing is due before this tick; early if `removed`. FE_WHEEL_NEVER: nothing is */
-    void *removed; /* where the latest timer was taken out, NULL if none was since `next` was looked for */
-    uint32_t levels;                /* bit per level: it has slots in use */
+    uint64_t now;    /* everything due up to and including this tick has been taken out */
+    uint64_t next;   /* nothing is due before this tick; early if `removed`. FE_WHEEL_NEVER: nothing is */
+    void *removed;   /* where the latest timer was taken out, NULL if none was since `next` was looked for */
+    uint32_t levels; /* bit per level: it has slots in use */
     uint64_t used[FE_WHEEL_LEVELS]; /* bit per slot */
     struct fe_wheel_node *slots[FE_WHEEL_LEVELS][FE_WHEEL_SLOTS];
 };

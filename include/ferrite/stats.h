@@ -21,7 +21,7 @@ struct fe_core_statistics {
     uint64_t sleeps;       /* times that it waited for an interrupt */
     uint64_t interrupts;   /* device, timer and inter-processor interrupts taken */
     uint64_t ipis;         /* of these, sent by another core */
-    uint64_t wakeups_sent; /* interrupts sent to other cores: to wake them, or to flush what they know of unmapped stacks */
+    uint64_t wakeups_sent; /* interrupts sent to other cores: wake-ups, and flushes of unmapped stacks */
     fe_nanoseconds idle;   /* time spent waiting */
     unsigned queued;       /* ready tasks now */
 };
