@@ -2,6 +2,7 @@
 #
 #   make test-model       every model, then every memory order weakened; a minute or two; TAP
 #   make test-model-long  the models with many more executions
+#   make test-spin        the protocols under Spin
 #
 # A model is compiled once and weakened as it runs, so a changed header costs one compilation a model.
 
@@ -21,9 +22,14 @@ models: $(MODEL_PROGRAMS)
 
 test-model: $(MODEL_PROGRAMS)
 	@tests/model/run $(if $(LONG),--long) $(MODEL_OUT) $(MODELS)
+# The protocols (*.pml) under Spin, and that it finds the bugs seeded in them.
+test-spin: | deps-model
+	@tests/model/spin $(if $(LONG),--long)
+test-spin-long:
+	@$(MAKE) --no-print-directory test-spin LONG=1
 test-model-long:
 	@$(MAKE) --no-print-directory test-model LONG=1
 
 -include $(wildcard $(MODEL_OUT)/*.d)
 
-.PHONY: models test-model test-model-long
+.PHONY: models test-model test-model-long test-spin test-spin-long
