@@ -40,11 +40,13 @@ OUT := build/$(ARCH)-$(BUILD)$(if $(filter clang,$(CC)),-clang)
 
 # Tools -----------------------------------------------------------------------------------------------------------------
 # port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), PORT_LDFLAGS, DRIVERS,
-# and PORT_DIRS (arch/bare, for the ports that run on bare machines).
+# PORT_DIRS (arch/bare, for the ports that run on bare machines), and, where they are not the usual ones, PORT_SRCS (more of the
+# port's sources), LINK and LINK_LIBS.
 COMPILE := $(if $(filter clang,$(CC)),clang --target=$(TARGET),$(CROSS)gcc)
 LD      := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
 NM      := $(CROSS)nm
+LINK    ?= $(LD) $(PORT_LDFLAGS) -T linker/$(ARCH).ld --gc-sections
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wundef \
             -Wpointer-arith -Wwrite-strings -Wvla -Werror
@@ -57,7 +59,7 @@ COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-
 
 # Kernel ----------------------------------------------------------------------------------------------------------------
 KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(if $(filter y,$(LIBFDT)),drivers/fdt) $(DRIVERS) kernel
-KERNEL_SRCS := $(foreach d,$(KERNEL_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S)))
+KERNEL_SRCS := $(foreach d,$(KERNEL_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S))) $(PORT_SRCS)
 KERNEL_OBJS := $(patsubst %,$(OUT)/%.o,$(basename $(KERNEL_SRCS)))
 
 # Configuration: a changed flag rebuilds what it touches, and nothing else.
@@ -89,9 +91,8 @@ $(OUT)/kernel.o: $(KERNEL_OBJS)
 APP_DIR := $(firstword $(wildcard examples/$(APP)) $(wildcard $(APP)))
 APP_NAME := $(notdir $(APP_DIR:/=))
 
-all: $(OUT)/$(APP_NAME).elf $(OUT)/$(APP_NAME).bin
-
 include tools/program.mk
+all: $(call containers,$(APP_NAME))
 -include tests/tests.mk tests/bench/bench.mk tests/model/model.mk
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

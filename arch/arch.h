@@ -216,11 +216,11 @@ uint64_t fe_arch_core_prepare(void *stack_top, void (*entry)(void *), void *argu
  * Entry. The port's first code makes a stack, maps the image at FE_IMAGE_BASE and some RAM at FE_DIRECT_BASE, clears
  * bss, and calls fe_kernel_boot with interrupts masked.
  */
-enum fe_boot_protocol { FE_BOOT_PVH, FE_BOOT_DEVICE_TREE };
+enum fe_boot_protocol { FE_BOOT_PVH, FE_BOOT_DEVICE_TREE, FE_BOOT_HOST };
 
 struct fe_boot_entry {
     enum fe_boot_protocol protocol;
-    uint64_t information;  /* physical address of the PVH start info, or of the device tree */
+    uint64_t information; /* physical address of the PVH start info or of the device tree; host: of its struct fe_host_boot */
     uint64_t image_base;   /* physical address of the image's first byte */
     uint64_t image_bytes;  /* memory it takes, bss included */
     unsigned level;        /* AArch64: exception level at entry; else 0 */

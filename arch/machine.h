@@ -21,6 +21,8 @@ struct fe_boot_info {
     bool command_line_cut;
 };
 
+struct fe_loop_ops; /* sched/core.h */
+
 struct fe_machine {
     char name[64]; /* such as "QEMU q35" or the device tree's model */
 
@@ -52,6 +54,12 @@ struct fe_machine {
     void (*wake)(unsigned core);
     /* Makes every other core that runs take the stop interrupt (x86_64: NMI) and halt, for a panic. */
     void (*stop_others)(void);
+
+    /* Where a core waits by other means than for interrupts: its event loop. NULL: interrupts do. */
+    const struct fe_loop_ops *loop;
+    /* Where devices do not interrupt: looks at the calling core's and runs the hooks. In scheduler context, at each of its
+     * polls and while it waits by looking; seldom does more than read the counter. NULL: interrupts do. */
+    void (*poll)(void);
 
     /* Starts a core at physical address `entry` (from fe_arch_core_prepare). */
     fe_status (*core_start)(unsigned core, uint64_t entry);

@@ -42,10 +42,10 @@ static void seed_random(struct fe_scheduler *self) {
 
 fe_status fe_scheduler_init(unsigned cores) {
     const char *loop = fe_env("loop");
-    fe_sched.loop = loop ? fe_loop_find(loop) : &fe_loop_interrupts;
+    fe_sched.loop = loop ? fe_loop_find(loop) : fe_loop_default();
     if (!fe_sched.loop) {
-        fe_warn("loop=%s: no such event loop (interrupts, basic); using interrupts", loop);
-        fe_sched.loop = &fe_loop_interrupts;
+        fe_sched.loop = fe_loop_default();
+        fe_warn("loop=%s: no such event loop (%s, basic); using %s", loop, fe_sched.loop->name, fe_sched.loop->name);
     }
     fe_sched.default_stack = fe_env_number("min_stack", FE_STACK_SLOT - FE_STACK_GUARD, FE_STACK_MIN, FE_STACK_MAX);
     fe_sched.max_stack = fe_env_number("max_stack", FE_STACK_MAX, fe_sched.default_stack, FE_STACK_MAX);

@@ -4,7 +4,9 @@
 
 #include "core.h"
 
-/* The loop called `name` (`loop=` on the command line: "interrupts" or "basic"); NULL: there is none. */
+/* The machine's own loop, or that of interrupts. */
+const struct fe_loop_ops *fe_loop_default(void);
+/* The loop called `name` (`loop=` on the command line): the default one, or "basic". NULL: there is none. */
 const struct fe_loop_ops *fe_loop_find(const char *name);
 
 #endif

@@ -248,6 +248,8 @@ static void poll(struct fe_scheduler *self) {
     self->unusual.attention = 0;
     self->statistics.switches += (uint64_t)(FE_POLL_INTERVAL - self->ticks_left);
     self->ticks_left = FE_POLL_INTERVAL;
+    if (FE_UNLIKELY(fe_machine.poll != NULL))
+        fe_machine.poll();
     drain_inbox(self);
     fe_timers_poll(self);
     fe_heap_poll();

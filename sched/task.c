@@ -123,7 +123,7 @@ static __attribute__((noinline)) void tell_joiner(struct fe_tcb *task, uint64_t 
         fe_store_relaxed(&task->joiner, FE_JOIN_TAKEN); /* nobody else can reach it: the handle may not be joined */
         release(task);
     } else if (fe_join_waits(joiner)) {
-        fe_unpark((struct fe_tcb *)(uintptr_t)joiner);
+        fe_unpark(fe_join_waiter(joiner));
     }
 }
 
@@ -139,7 +139,7 @@ static void after_end(struct fe_tcb *task) {
     else
         count(&self->ended);
     /* The current one is about to go on, on this very context, and looks at the word again when it does. */
-    if (FE_UNLIKELY(joiner != (uint64_t)(uintptr_t)self->current))
+    if (FE_UNLIKELY(joiner != fe_join_by(self->current)))
         tell_joiner(task, joiner);
 }
 
@@ -153,7 +153,7 @@ static inline __attribute__((always_inline)) struct fe_tcb *claim_joiner(struct 
     uint64_t joiner = fe_load_acquire(&task->joiner);
     if (!fe_join_waits(joiner) || FE_UNLIKELY(self->unusual.leaving != 0) || FE_UNLIKELY(self->ticks_left <= 0))
         return NULL;
-    struct fe_tcb *tcb = (struct fe_tcb *)(uintptr_t)joiner;
+    struct fe_tcb *tcb = fe_join_waiter(joiner);
     if (!fe_parking_notify(&tcb->parking))
         return NULL;
     if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
@@ -280,7 +280,7 @@ static __attribute__((noinline)) fe_status refusal(fe_task task, uint64_t seen) 
 
 /* Waits on, for a joiner that has put itself into `joiner` and has been resumed for another reason. */
 static __attribute__((noinline)) fe_status wait_on(fe_task task, fe_nanoseconds deadline) {
-    uint64_t self = (uint64_t)(uintptr_t)fe_park_self(), seen;
+    uint64_t self = fe_join_by(fe_park_self()), seen;
     /* Pairs with the exchange in after_end. */
     while ((seen = fe_load_acquire(&task.tcb->joiner)) == self) {
         if (deadline != FE_FOREVER && fe_time_now() >= deadline) {
@@ -318,7 +318,7 @@ static inline __attribute__((always_inline)) bool come_first(fe_task task, struc
     *seen = task.id;
     /* Release: the task that ends reads this task's control block. Acquire: it may have ended. Pairs with after_end. */
     return FE_LIKELY(task.tcb != NULL) && FE_LIKELY(task.tcb != self) &&
-           fe_cas_acq_rel(&task.tcb->joiner, seen, (uint64_t)(uintptr_t)self);
+           fe_cas_acq_rel(&task.tcb->joiner, seen, fe_join_by(self));
 }
 
 fe_status fe_task_join_until(fe_task task, struct fe_task_result *result, fe_nanoseconds deadline) {
@@ -338,7 +338,7 @@ fe_status fe_task_join(fe_task task, struct fe_task_result *result) {
         return join_at_once(task, result, seen);
     fe_scheduler_park_short(scheduler);
     /* Pairs with the exchange in after_end. */
-    if (FE_UNLIKELY(fe_load_acquire(&task.tcb->joiner) == (uint64_t)(uintptr_t)fe_park_self()))
+    if (FE_UNLIKELY(fe_load_acquire(&task.tcb->joiner) == fe_join_by(fe_park_self())))
         wait_on(task, FE_FOREVER);
     return collect(task, result, task.id | FE_JOIN_ENDED);
 }

@@ -17,6 +17,8 @@
 
 #include <arch/atomic.h>
 
+struct fe_tcb;
+
 /*
  * Values of fe_tcb.joiner, which is 64 bits: the id of the task if nobody waits for it yet; that with FE_JOIN_ENDED once it
  * has ended; the control block of who waits; or one of the constants. With the id in the word a swap by a stale handle
@@ -27,9 +29,21 @@
 #define FE_JOIN_DETACHED UINT64_C(2)
 #define FE_JOIN_TAKEN UINT64_C(3) /* being recycled, or in the cache */
 
-/* Whether `joiner` is the address of who waits. */
+/* The two bits, where the port's addresses do not have them by themselves. */
+#define FE_JOIN_WAITS (FE_STACKS_BASE >> 62 == 3 ? UINT64_C(0) : UINT64_C(3) << 62)
+
+/* The value that stands for `tcb`, who waits. */
+static inline uint64_t fe_join_by(const struct fe_tcb *tcb) {
+    return (uint64_t)(uintptr_t)tcb | FE_JOIN_WAITS;
+}
+
+/* Whether `joiner` is such a value, and who it stands for. */
 static inline bool fe_join_waits(uint64_t joiner) {
     return (int64_t)joiner < 0;
+}
+
+static inline struct fe_tcb *fe_join_waiter(uint64_t joiner) {
+    return (struct fe_tcb *)(uintptr_t)(joiner & ~FE_JOIN_WAITS);
 }
 
 static inline bool fe_join_ended(uint64_t joiner) {

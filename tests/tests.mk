@@ -16,7 +16,6 @@ TESTS_MISSING    := $(filter-out $(wildcard $(TESTS_EXTRA_SRCS)),$(TESTS_EXTRA_S
 ifneq ($(TESTS_MISSING),)
 $(error TESTS_EXTRA: no such file: $(TESTS_MISSING))
 endif
-ifneq ($(ARCH),host)
 tests_EXTRA_SRCS := $(HARNESS_SRCS) $(TESTS_EXTRA_SRCS)
 tests_CFLAGS     := -I tests/harness
 $(eval $(call program,tests,tests/guest))
@@ -25,10 +24,9 @@ $(patsubst %,$(OUT)/%.o,$(basename $(TESTS_EXTRA_SRCS))): tests_CFLAGS := -I tes
 $(shell echo '$(tests_OBJS)' | cmp -s - $(OUT)/.tests-objects || echo '$(tests_OBJS)' > $(OUT)/.tests-objects)
 $(OUT)/tests.elf: $(OUT)/.tests-objects
 
-test-image: $(OUT)/tests.elf $(OUT)/tests.bin
+test-image: $(call containers,tests)
 # All that this ARCH, BUILD and CC can make.
 everything: examples test-image
-endif
 
 # The host's runner of guest tests --------------------------------------------------------------------------------------
 build/host/guest-tests: $(wildcard tests/host/*.c tests/host/*.h) | deps-test

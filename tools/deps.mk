@@ -1,12 +1,12 @@
 # What the build needs from the machine: each rule installs what is missing of its set, or names it (tools/deps).
-DEPS_RUN := $(if $(filter host,$(ARCH)),,run-$(ARCH))
+DEPS_RUN := $(if $(filter host,$(ARCH)),build-host,run-$(ARCH))
 
 deps:
-	@tools/deps $(if $(filter host,$(ARCH)),test,build-$(ARCH)) $(if $(filter clang,$(CC)),clang) $(if $(filter y,$(LIBFDT)),fetch)
+	@tools/deps build-$(ARCH) $(if $(filter clang,$(CC)),clang) $(if $(filter y,$(LIBFDT)),fetch)
 deps-run: deps
 	@tools/deps $(DEPS_RUN)
 deps-test:
-	@tools/deps build-x86_64 build-aarch64 clang run-x86_64 run-aarch64 test model fuzz lint fetch
+	@tools/deps build-x86_64 build-aarch64 build-host clang run-x86_64 run-aarch64 test model fuzz lint fetch
 deps-model:
 	@tools/deps model
 deps-fuzz:

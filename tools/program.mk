@@ -19,14 +19,18 @@ endef
 # NAME.part.o is the program in a form that others can link in: one object without global names, so that neither its
 # fe_main nor anything else can clash with theirs. What its FE_PROGRAM put into section fe_programs is the way in.
 # The kernel keeps its memory functions to itself, so that a libc's can serve the program; without one the program gets the
-# port's own a second time, since compilers call them.
-PROGRAM_MEMORY := $(OUT)/arch/bare/memory.o
+# port's own a second time, since compilers call them. (On the host it has Linux's.)
+PROGRAM_MEMORY := $(if $(filter host,$(ARCH)),,$(OUT)/arch/bare/memory.o)
 
 # A frame larger than a page is touched page by page, so that it meets the guard and does not step over it. clang 14 can't
 # do so for bare machines: there a program built with it can overrun the guard with one frame.
 PROGRAM_FLAGS_x86_64  := -fstack-clash-protection
+PROGRAM_FLAGS_host    := -fstack-clash-protection
 PROGRAM_FLAGS_aarch64 := -fstack-clash-protection --param=stack-clash-protection-guard-size=12
 PROGRAM_FLAGS         := $(if $(filter gcc,$(CC)),$(PROGRAM_FLAGS_$(ARCH)))
+
+# $(call containers,NAME): the files that a program is linked to: an ELF, and on bare machines a raw image.
+containers = $(OUT)/$(1).elf $(if $(filter host,$(ARCH)),,$(OUT)/$(1).bin)
 
 define program
 $(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $$($(1)_EXTRA_SRCS)
@@ -36,10 +40,10 @@ $$($(1)_OBJS): FLAGS = $$(COMMON) $$(PROGRAM_FLAGS) $$($(1)_CFLAGS)
 $$(OUT)/$(1).part.o: $$($(1)_OBJS)
 	$$(Q)$$(LD) -r -o $$@.tmp $$^ && $$(OBJCOPY) --keep-global-symbol=none $$@.tmp $$@ && rm $$@.tmp
 $$(OUT)/$(1).elf: $$($(1)_LINK) $$(OUT)/kernel.o linker/$$(ARCH).ld tools/symbols
-	$$(Q)$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@.1 $$($(1)_LINK) $$(OUT)/kernel.o
+	$$(Q)$$(LINK) -o $$@.1 $$($(1)_LINK) $$(OUT)/kernel.o $$(LINK_LIBS)
 	@tools/symbols $$(NM) $$@.1 > $$@.symbols.S
 	@$$(COMPILE) $$(COMMON) -D__ASSEMBLER__ -c $$@.symbols.S -o $$@.symbols.o
-	@$$(LD) $$(PORT_LDFLAGS) -T linker/$$(ARCH).ld --gc-sections -o $$@ $$($(1)_LINK) $$(OUT)/kernel.o $$@.symbols.o
+	@$$(LINK) -o $$@ $$($(1)_LINK) $$(OUT)/kernel.o $$@.symbols.o $$(LINK_LIBS)
 	@rm -f $$@.1 $$@.symbols.S $$@.symbols.o
 $$(OUT)/$(1).bin: $$(OUT)/$(1).elf
 	$$(Q)$$(OBJCOPY) -O binary $$< $$@
@@ -56,14 +60,14 @@ $(eval $(call program,$(APP_NAME),$(APP_DIR:/=)))
 endif
 endif
 
-examples: $(foreach e,$(EXAMPLES),$(OUT)/$(e).elf $(OUT)/$(e).bin)
+examples: $(foreach e,$(EXAMPLES),$(call containers,$(e)))
 
 # $(call quoted,TEXT): TEXT as one word of the shell, whatever is in it.
 quoted  = '$(subst ','"'"',$(1))'
 RUN_ENV = $(foreach v,ARCH SMP MEM INITRD CMDLINE TIMEOUT MACHINE GIC EL SEED QEMUFLAGS,$(v)=$(call quoted,$($(v))))
 
 # make run: an unknown APP is refused by name.
-run: $(if $(APP_DIR),$(OUT)/$(APP_NAME).elf $(OUT)/$(APP_NAME).bin,no-such-app)
+run: $(if $(APP_DIR),$(call containers,$(APP_NAME)),no-such-app)
 	@$(RUN_ENV) tools/run $(OUT)/$(APP_NAME)
 
 no-such-app:

@@ -1,42 +1,40 @@
-/* The hosted port's functions: see port.h. */
+/*
+ * The thread as a core, and physical memory: a file that exists in memory only, so that any page of it can be mapped a second
+ * time (fe_arch_map). Linux gives it real memory as it is touched.
+ */
 #define _GNU_SOURCE
-#include <arch/arch.h>
+#include "host.h"
 
 #include <sched.h>
 #include <sys/mman.h>
-#include <time.h>
+#include <unistd.h>
 
 const char fe_arch_name[] = "host";
 
-uintptr_t fe_host_direct_base;
+__thread struct fe_core *fe_host_core;
 
-static __thread struct fe_core *core_of_thread;
+static int memory_file = -1;
+
+bool fe_host_map(uintptr_t address, uint64_t physical, size_t bytes, int protection) {
+    void *wanted = (void *)address;
+    return mmap(wanted, bytes, protection, MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_NORESERVE, memory_file,
+                (off_t)physical) == wanted;
+}
 
 bool fe_host_memory(uint64_t bytes) {
-    /* Aligned as no physical memory ever is by itself: what is aligned physically must be so by its address. */
-    const uint64_t alignment = UINT64_C(1) << 30;
-    void *memory =
-        mmap(NULL, bytes + alignment, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return false;
-    fe_host_direct_base = ((uintptr_t)memory + alignment - 1) & ~(uintptr_t)(alignment - 1);
-    return true;
+    memory_file = memfd_create("ferrite", MFD_CLOEXEC);
+    return memory_file >= 0 && ftruncate(memory_file, (off_t)bytes) == 0 &&
+           fe_host_map(FE_DIRECT_BASE, 0, bytes, PROT_READ | PROT_WRITE);
 }
 
-struct fe_core *fe_host_core(void) {
-    return core_of_thread;
-}
-
-void fe_host_core_set(struct fe_core *core) {
-    core_of_thread = core;
-}
-
-uint64_t fe_host_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-void fe_host_idle(void) {
+void fe_host_yield(void) {
     sched_yield();
+}
+
+void fe_host_relax(void) {
+    enum { SPINS = 64 }; /* some microseconds: longer than any lock is held by a thread that runs */
+    static __thread unsigned spins;
+    __builtin_ia32_pause();
+    if (++spins % SPINS == 0)
+        sched_yield();
 }

@@ -1,34 +1,59 @@
 /*
- * The inline part of the hosted port: a Linux process. So far as much as host tests of the rooms' pure parts need: a
- * core is a thread that has called fe_arch_core_set, physical memory is one mapping made by fe_host_memory, and there
- * are no interrupts.
+ * The inline part of the hosted port: a Linux process on x86_64. A core is a thread; physical memory is a file in memory,
+ * mapped whole at FE_DIRECT_BASE; stacks grow by faults that come as signals. Devices do not interrupt a core: it looks at
+ * them when it waits and at times besides (fe_machine.poll), so there is no interrupt to be masked.
+ *
+ * The core pointer is a variable of the thread. It is read by an instruction that the compiler neither repeats nor keeps,
+ * since a task goes on in another thread after a switch; for the same reason programs must not hold the address of a
+ * variable of a thread, such as errno, over a switch.
  */
 #ifndef FERRITE_HOST_PORT_H
 #define FERRITE_HOST_PORT_H
 
+#ifndef __x86_64__
+#error "the hosted port is for x86_64; another needs a switch.S, context.h and the signal part of arch/host/trap.c"
+#endif
+
+/* Translations are Linux's business. */
 #define FE_ARCH_TLB_BROADCAST 1
 
-/* Where the process has its "physical" memory: decided when it is mapped. */
+/* User addresses that Linux leaves alone, clear of AddressSanitizer's shadow. ThreadSanitizer allows a program but the low
+ * 512 GiB, which is enough for the few tasks that it can follow. */
 #undef FE_DIRECT_BASE
-#define FE_DIRECT_BASE fe_host_direct_base
-extern uintptr_t fe_host_direct_base;
+#undef FE_STACKS_BASE
+#undef FE_STACKS_BYTES
+#undef FE_FILES_BASE
+#undef FE_DEVICES_BASE
+#undef FE_IMAGE_BASE
+#ifdef __SANITIZE_THREAD__
+#define FE_DIRECT_BASE UINT64_C(0x1000000000)
+#define FE_STACKS_BASE UINT64_C(0x2000000000)
+#define FE_STACKS_BYTES (UINT64_C(1) << 38)
+#define FE_FILES_BASE UINT64_C(0x7000000000)
+#else
+#define FE_DIRECT_BASE UINT64_C(0x200000000000)
+#define FE_STACKS_BASE UINT64_C(0x240000000000)
+#define FE_STACKS_BYTES (UINT64_C(1) << 41)
+#define FE_FILES_BASE UINT64_C(0x2a0000000000)
+#endif
 
-/* Maps `bytes` of physical memory, from physical address 0; memory is taken from Linux as it is touched. False if
- * Linux has none. Once. */
-bool fe_host_memory(uint64_t bytes);
+#include "../x86_64/context.h"
+#include "sanitizer.h"
 
-/* Functions, not inlined: a compiler may keep the address of a thread's variables over a switch of tasks. */
-struct fe_core *fe_host_core(void);
-void fe_host_core_set(struct fe_core *core);
-uint64_t fe_host_nanoseconds(void);
-void fe_host_idle(void);
+FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument) {
+    fe_x86_restart(stack_top, entry, argument);
+}
+
+extern __thread struct fe_core *fe_host_core;
 
 static inline struct fe_core *fe_arch_core(void) {
-    return fe_host_core();
+    struct fe_core *core;
+    __asm__ volatile("movq fe_host_core@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(core));
+    return core;
 }
 
 static inline void fe_arch_core_set(struct fe_core *core) {
-    fe_host_core_set(core);
+    fe_host_core = core;
 }
 
 static inline uintptr_t fe_arch_interrupts_disable(void) {
@@ -43,35 +68,30 @@ static inline void fe_arch_interrupts_enable(void) {
 }
 
 static inline bool fe_arch_interrupts_enabled(void) {
-    return false;
+    return true;
 }
 
+/* Lets another thread run. The machine's own loop does the waiting here. */
+void fe_host_yield(void);
 static inline void fe_arch_idle_wait(void) {
-    fe_host_idle();
+    fe_host_yield();
 }
 
-/* Threads outnumber cores at times, so a spinner lets its holder run. */
+/* Cores may outnumber those of the host, so one that spins for long lets the others run. */
+void fe_host_relax(void);
 static inline void fe_arch_relax(void) {
-    fe_host_idle();
+    fe_host_relax();
 }
 
-/* Tasks do not run here yet: there is no switch, and so no context to make. */
-static inline void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
-    (void)stack_top, (void)entry;
-    context->stack_pointer = NULL;
-}
-
-FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument) {
-    (void)stack_top, (void)entry, (void)argument;
-    __builtin_trap();
-}
-
+/* Not before the loads that come before it: another thread's later reading, seen in memory, must not be ahead of ours. */
 static inline uint64_t fe_arch_counter(void) {
-    return fe_host_nanoseconds();
+    uint32_t low, high;
+    __asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high)::"memory");
+    return (uint64_t)high << 32 | low;
 }
 
 static inline uint64_t fe_arch_instructions(void) {
-    return fe_host_nanoseconds();
+    return fe_arch_counter();
 }
 
 static inline void fe_arch_device_barrier(void) {

@@ -1,5 +1,5 @@
 /*
- * Faults: from the CPU's vector, error code and CR2 to struct fe_fault, and back to wherever the hook wants.
+ * Faults: from the CPU to the hook (frame.c says what a fault is about), and memory read without one.
  *
  * Nothing here can fault in turn: a backtrace's memory is read after a look into the page tables, since a fault taken on the
  * fault stack would begin at its top and overwrite the frame of the first. If one is taken all the same (a bug), `nested` says
@@ -7,113 +7,25 @@
  */
 #include "trap.h"
 
-#include <ferrite/io.h>
-
-#define ERROR_PRESENT 1
-#define ERROR_WRITE 2
-#define ERROR_FETCH 16
-#define FLAG_TRAP (1u << 8)
-#define FLAG_INTERRUPT (1u << 9)
-#define FLAG_DIRECTION (1u << 10)
-#define FLAG_ALIGNMENT (1u << 18)
-
 struct fe_arch_hooks fe_arch_hooks;
 _Static_assert(offsetof(struct fe_arch_hooks, interrupt) == 0, "trap_entry.S calls the first");
 _Static_assert(sizeof(struct fe_trap_frame) == (size_t)22 * 8, "trap_entry.S pushes 22 words");
 
 volatile bool fe_x86_stopping;
 
-struct description {
-    const char *name;
-    enum fe_fault_kind kind;
-};
-
-static const struct description descriptions[32] = {
-    [0] = {"divide error", FE_FAULT_ARITHMETIC},
-    [1] = {"debug exception", FE_FAULT_BREAKPOINT},
-    [2] = {"non-maskable interrupt", FE_FAULT_OTHER},
-    [3] = {"breakpoint", FE_FAULT_BREAKPOINT},
-    [4] = {"overflow", FE_FAULT_ARITHMETIC},
-    [5] = {"bound range exceeded", FE_FAULT_OTHER},
-    [6] = {"invalid opcode", FE_FAULT_ILLEGAL},
-    [7] = {"device not available", FE_FAULT_OTHER},
-    [8] = {"double fault", FE_FAULT_OTHER},
-    [10] = {"invalid TSS", FE_FAULT_OTHER},
-    [11] = {"segment not present", FE_FAULT_OTHER},
-    [12] = {"stack segment fault", FE_FAULT_MEMORY}, /* in 64-bit mode: rsp or rbp not canonical */
-    [13] = {"general protection fault", FE_FAULT_ILLEGAL},
-    [14] = {"page fault", FE_FAULT_MEMORY},
-    [16] = {"x87 floating-point exception", FE_FAULT_ARITHMETIC},
-    [17] = {"alignment check", FE_FAULT_ALIGNMENT},
-    [18] = {"machine check", FE_FAULT_OTHER},
-    [19] = {"SIMD floating-point exception", FE_FAULT_ARITHMETIC},
-    [20] = {"virtualization exception", FE_FAULT_OTHER},
-    [21] = {"control protection exception", FE_FAULT_OTHER},
-    [28] = {"hypervisor injection exception", FE_FAULT_OTHER},
-    [29] = {"VMM communication exception", FE_FAULT_OTHER},
-    [30] = {"security exception", FE_FAULT_OTHER},
-};
-
 /* Called by trap_entry.S on the stack of the vector's kind, interrupts masked. */
 void fe_x86_fault(struct fe_trap_frame *frame) {
     unsigned vector = fe_x86_frame_vector(frame);
     if (vector == FE_X86_VECTOR_NMI && fe_x86_stopping)
         fe_arch_halt();
-    const struct description *known = &descriptions[vector & 31];
-    struct fe_fault fault = {
-        .kind = known->name ? known->kind : FE_FAULT_OTHER,
-        .pc = frame->rip,
-        .stack_pointer = frame->rsp,
-        .frame_pointer = frame->rbp,
-        .nested = fe_x86_on_fault_stack(frame->rsp),
-        .code = (uint64_t)vector << 32 | (uint32_t)frame->error,
-        .name = known->name ? known->name : "reserved exception",
-        .frame = frame,
-    };
-    if (vector == 14) {
-        __asm__ volatile("mov %%cr2, %0" : "=r"(fault.address));
-        fault.present = frame->error & ERROR_PRESENT;
-        fault.write = frame->error & ERROR_WRITE;
-        fault.execute = frame->error & ERROR_FETCH;
-    } else if (vector == 12 || (vector == 13 && frame->error == 0)) {
-        if (fe_x86_wild_address(frame, &fault.address, &fault.write))
-            fault.kind = FE_FAULT_MEMORY;
-        fault.execute = fault.kind == FE_FAULT_MEMORY && fault.address == fault.pc;
-    }
+    uintptr_t address;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(address));
+    struct fe_fault fault;
+    fe_x86_describe_fault(frame, address, &fault);
+    fault.nested = fe_x86_on_fault_stack(frame->rsp);
     fe_arch_hooks.fault(&fault);
     if (vector == FE_X86_VECTOR_DOUBLE_FAULT || vector == FE_X86_VECTOR_MACHINE_CHECK)
         fe_arch_halt(); /* aborts: the interrupted state is not to be trusted */
-}
-
-void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, void *stack_top) {
-    frame->rip = (uint64_t)(uintptr_t)entry;
-    frame->rdi = (uint64_t)(uintptr_t)argument;
-    frame->rsp = (uint64_t)(uintptr_t)stack_top - 8; /* as after a call; entry does not return */
-    frame->rflags &= ~(uint64_t)(FLAG_TRAP | FLAG_DIRECTION | FLAG_ALIGNMENT);
-    frame->rflags |= FLAG_INTERRUPT;
-    if (fe_x86_frame_vector(frame) < 32)
-        frame->rbp = 0; /* the frame-pointer chain ends */
-}
-
-void fe_arch_trap_registers(const struct fe_trap_frame *frame, void (*line)(const char *text)) {
-    char text[128];
-#define LINE(...) (fe_format(text, sizeof(text), __VA_ARGS__), line(text))
-    LINE("rip %016llx  rsp %016llx  rflags %08llx  vector %u error %llx", (unsigned long long)frame->rip,
-         (unsigned long long)frame->rsp, (unsigned long long)frame->rflags, fe_x86_frame_vector(frame),
-         (unsigned long long)frame->error);
-    LINE("rax %016llx  rcx %016llx  rdx %016llx  rsi %016llx", (unsigned long long)frame->rax,
-         (unsigned long long)frame->rcx, (unsigned long long)frame->rdx, (unsigned long long)frame->rsi);
-    LINE("rdi %016llx  r8  %016llx  r9  %016llx  r10 %016llx", (unsigned long long)frame->rdi,
-         (unsigned long long)frame->r8, (unsigned long long)frame->r9, (unsigned long long)frame->r10);
-    if (fe_x86_frame_vector(frame) >= 32) {
-        LINE("r11 %016llx  (an interrupt saves no more)", (unsigned long long)frame->r11);
-        return;
-    }
-    LINE("r11 %016llx  rbx %016llx  rbp %016llx  r12 %016llx", (unsigned long long)frame->r11,
-         (unsigned long long)frame->rbx, (unsigned long long)frame->rbp, (unsigned long long)frame->r12);
-    LINE("r13 %016llx  r14 %016llx  r15 %016llx", (unsigned long long)frame->r13, (unsigned long long)frame->r14,
-         (unsigned long long)frame->r15);
-#undef LINE
 }
 
 bool fe_arch_probe(uintptr_t address, uint64_t *value) {

@@ -20,6 +20,10 @@ static inline unsigned fe_x86_frame_vector(const struct fe_trap_frame *frame) {
 /* The exception stack of this core that takes faults, to tell a fault inside a fault handler. */
 bool fe_x86_on_fault_stack(uintptr_t stack_pointer);
 
+/* What the CPU tells of a fault: vector and error code in the frame, and, of a page fault, the address (CR2). All but
+ * `nested`. */
+void fe_x86_describe_fault(struct fe_trap_frame *frame, uintptr_t cr2, struct fe_fault *fault);
+
 /* From trap_entry.S. */
 void fe_x86_fault(struct fe_trap_frame *frame);
 

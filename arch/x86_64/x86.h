@@ -9,6 +9,7 @@
 /* Vectors. The CPU's own are 0 to 31; the others are handed out here so that no two users collide. */
 #define FE_X86_VECTOR_NMI 2
 #define FE_X86_VECTOR_DOUBLE_FAULT 8
+#define FE_X86_VECTOR_PAGE_FAULT 14
 #define FE_X86_VECTOR_MACHINE_CHECK 18
 #define FE_X86_VECTOR_FIRST 32 /* device lines: FE_X86_VECTOR_FIRST + n, up to FE_X86_VECTOR_TIMER */
 #define FE_X86_VECTOR_TIMER 0xf0

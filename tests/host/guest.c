@@ -26,6 +26,11 @@ const struct machine machines[] = {
     {"aarch64-gic2-smp1", "aarch64", "release", "1", "2", "", "interrupts"},
     {"aarch64-gic2-smp4", "aarch64", "release", "4", "2", "2", "interrupts"},
     {"aarch64-gic3-smp4-checked", "aarch64", "checked", "4", "3", "", "interrupts"},
+    {"host-smp1", "host", "release", "1", "", "", "libuv"},
+    {"host-smp2", "host", "release", "2", "", "", "libuv"},
+    {"host-smp2-basic", "host", "release", "2", "", "", "basic"},
+    {"host-smp4", "host", "release", "4", "", "", "libuv"},
+    {"host-smp4-checked", "host", "checked", "4", "", "", "libuv"},
 };
 const size_t machine_count = sizeof(machines) / sizeof(machines[0]);
 

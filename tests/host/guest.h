@@ -15,7 +15,7 @@ struct machine {
     const char *arch;
     const char *build;
     const char *cores;
-    const char *gic;   /* "" on x86_64 */
+    const char *gic;   /* AArch64 only */
     const char *level; /* AArch64: exception level at entry; "": the default */
     const char *loop;  /* the schedulers' event loop */
 };

@@ -333,7 +333,6 @@ Test(drivers_fdt, needs_memory) {
 }
 
 Test(drivers_fdt, leaves_out_memory_that_cannot_be) {
-    fe_host_direct_base = UINT64_C(0xffff800000000000); /* as on the bare ports */
     begin();
     memory_node("memory@0", 0, 0x200000, NULL);
     memory_node("memory@40000800", 0x40000800, 0x2000, NULL);

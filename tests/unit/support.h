@@ -7,6 +7,7 @@
 #define FERRITE_TESTS_UNIT_SUPPORT_H
 
 #include <arch/arch.h>
+#include <arch/host/host.h>
 #include <criterion/criterion.h>
 #include <ferrite/context.h>
 
