@@ -39,9 +39,9 @@ include arch/$(ARCH)/port.mk
 OUT := build/$(ARCH)-$(BUILD)$(if $(filter clang,$(CC)),-clang)
 
 # Tools -----------------------------------------------------------------------------------------------------------------
-# port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), PORT_LDFLAGS, DRIVERS,
-# PORT_DIRS (arch/bare, for the ports that run on bare machines), and, where they are not the usual ones, PORT_SRCS (more of the
-# port's sources), LINK and LINK_LIBS.
+# port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), SIZE_CFLAGS (with -Os, for
+# gcc), PORT_LDFLAGS, DRIVERS, PORT_DIRS (arch/bare, for the ports that run on bare machines), and, where they are not the usual
+# ones, PORT_SRCS (more of the port's sources), LINK and LINK_LIBS.
 COMPILE := $(if $(filter clang,$(CC)),clang --target=$(TARGET),$(CROSS)gcc)
 LD      := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
@@ -62,12 +62,22 @@ KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(if $(filter y
 KERNEL_SRCS := $(foreach d,$(KERNEL_DIRS),$(sort $(wildcard $(d)/*.c $(d)/*.S))) $(PORT_SRCS)
 KERNEL_OBJS := $(patsubst %,$(OUT)/%.o,$(basename $(KERNEL_SRCS)))
 
+# What runs at boot, or when something has gone wrong, is built for size; what an interrupt or a growing stack passes through is not.
+TRAP_SRCS      := kernel/trap.c $(addprefix drivers/,interrupt.c $(addprefix pc/,dispatch.c apic.c apic_timer.c) \
+                  $(addprefix arm/,gic2.c gic3.c timer.c))
+COLD_SRCS      := $(filter-out $(TRAP_SRCS),$(filter kernel/% drivers/%,$(KERNEL_SRCS))) \
+                  $(filter $(addprefix arch/$(ARCH)/,smp.c decode.c) $(addprefix sched/,init.c misuse.c) \
+                  $(addprefix heap/,page_init.c misuse.c account.c site.c),$(KERNEL_SRCS))
+
 # Configuration: a changed flag rebuilds what it touches, and nothing else.
+SMALL  := -Os $(if $(filter gcc,$(CC)),$(SIZE_CFLAGS))
 CONFIG := $(OUT)/.config
-$(shell mkdir -p $(OUT); echo '$(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS))' | cmp -s - $(CONFIG) || \
-        echo '$(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS))' > $(CONFIG))
+CONFIGURED := $(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS) | $(SMALL): $(COLD_SRCS))
+$(shell mkdir -p $(OUT); echo '$(CONFIGURED)' | cmp -s - $(CONFIG) || echo '$(CONFIGURED)' > $(CONFIG))
 
 $(KERNEL_OBJS): FLAGS = $(COMMON) $(KERNEL_CFLAGS)
+
+$(patsubst %,$(OUT)/%.o,$(basename $(COLD_SRCS))): FLAGS = $(COMMON) $(KERNEL_CFLAGS) $(SMALL)
 
 $(OUT)/%.o: %.c $(CONFIG) | deps
 	@mkdir -p $(@D)

@@ -122,10 +122,10 @@ struct fe_memory_range {
     uint64_t bytes;
 };
 
-/* Where page tables come from: a zeroed physical page, or 0 when none is left; set once the page allocator works. Until
- * then a port uses a small static pool, enough to map a few devices. */
+/* Where page tables come from: a zeroed physical page, or 0 when none is left; set once the page allocator works, and until
+ * then nothing can be mapped. */
 extern uint64_t (*fe_arch_table_source)(void);
-/* Pages in use as page tables, static ones included. */
+/* Pages in use as page tables. */
 uint64_t fe_arch_table_pages(void);
 
 /*
@@ -152,7 +152,7 @@ bool fe_arch_translate(uintptr_t address, uint64_t *physical);
 /* Forgets cached translations of [address, address + bytes) on this core, and on all if FE_ARCH_TLB_BROADCAST is 1 (from
  * port.h); where it is 0 the caller must make the other cores call it too. */
 void fe_arch_tlb_flush(uintptr_t address, size_t bytes);
-/* Maps device registers; returns their address, or NULL when out of memory. Never unmapped. Any time after entry. */
+/* Maps device registers; returns their address, or NULL when out of memory. Never unmapped. */
 void *fe_arch_map_device(uint64_t physical, size_t bytes);
 
 /* Physical memory by its direct mapping, and back. */
@@ -222,7 +222,7 @@ struct fe_boot_entry {
     enum fe_boot_protocol protocol;
     uint64_t information; /* physical address of the PVH start info or of the device tree; host: of its struct fe_host_boot */
     uint64_t image_base;   /* physical address of the image's first byte */
-    uint64_t image_bytes;  /* memory it takes, bss included */
+    uint64_t image_bytes;  /* memory it takes until it has booted, to fe_boot_end */
     unsigned level;        /* AArch64: exception level at entry; else 0 */
     uint64_t counter;      /* fe_arch_counter at the first instruction, as near as it can be read */
     uint64_t instructions; /* fe_arch_instructions likewise */
@@ -235,9 +235,14 @@ extern char fe_text_start[], fe_text_end[];
 extern char fe_runtime_text_start[], fe_runtime_text_end[]; /* the kernel's own part of the text */
 extern char fe_lenient_text_start[], fe_lenient_text_end[]; /* of it, where a fault is the program's (arch/lenient.h) */
 extern char fe_rodata_start[], fe_rodata_end[];
-extern char fe_data_start[], fe_data_end[]; /* data, bss, noinit */
-extern char fe_noinit_start[]; /* what entry code uses while it clears bss: always small pages, so that a port
-                                              * can unmap some */
+extern char fe_data_start[], fe_data_end[]; /* data, bss */
+/*
+ * Behind the image lies memory of it that is in use until the boot core runs its scheduler, and is then given to the page
+ * allocator: entry code's tables and stack, and whatever is marked FE_BOOT_MEMORY. From fe_image_end to fe_boot_start it is
+ * a guard for the boot stack. Nothing clears it.
+ */
+extern char fe_boot_start[], fe_boot_end[];
+#define FE_BOOT_MEMORY __attribute__((section(".boot.memory")))
 
 /* The port's name, such as "x86_64". */
 extern const char fe_arch_name[];

@@ -7,7 +7,11 @@
 #ifndef FERRITE_ARCH_LENIENT_H
 #define FERRITE_ARCH_LENIENT_H
 
-#define FE_LENIENT __attribute__((section(".lenient_text"), noinline))
+/* Each has a section of its own, so that those which a program does not need drop out of its image. A file that has some
+ * says first, as FE_LENIENT_UNIT, what it is called there: a name that no other file uses. */
+#define FE_LENIENT_TEXT(number) FE_LENIENT_TEXT_OF(number)
+#define FE_LENIENT_TEXT_OF(number) ".lenient_text." FE_LENIENT_UNIT "." #number
+#define FE_LENIENT __attribute__((section(FE_LENIENT_TEXT(__COUNTER__)), noinline))
 /* For the helpers of such functions: they must not stand elsewhere. */
 #define FE_LENIENT_INLINE __attribute__((always_inline)) inline
 

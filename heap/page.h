@@ -35,6 +35,8 @@ FE_MUST_CHECK fe_status fe_page_init(const struct fe_memory_range *ram, size_t r
                                      uint64_t early_end, uint64_t *needed);
 /* All RAM is mapped now. */
 void fe_page_late(void);
+/* Gives the allocator pages that were reserved until now. Those in a section (4 MiB) that was reserved whole stay so. */
+void fe_page_add(uint64_t base, uint64_t bytes);
 
 /* A run of 2^order pages, aligned to its size, contents undefined; 0 when there is none. About 25 instructions for
  * order 0, and 200 more for each 16th; about 200 for others. */

@@ -16,8 +16,8 @@ struct pieces {
     size_t count;
 };
 
-/* What may be given out: RAM less reserved, page-aligned, sorted. Immutable after fe_page_init. */
-static struct pieces usable;
+/* What may be given out: RAM less reserved, page-aligned, sorted. Needed until fe_page_late. */
+FE_BOOT_MEMORY static struct pieces usable;
 /* The part of it that fe_page_init has given out. */
 static uint64_t early_base, early_end;
 
@@ -142,6 +142,18 @@ static void place_metadata(const struct plan *plan, uint64_t physical, size_t pl
     fe_buddy.places = places;
 }
 
+/* Section by section, since neighbours among the addresses need not be so among the indices. */
+static void add(uint64_t at, uint64_t end) {
+    while (at < end) {
+        uint64_t next = ((at >> FE_SECTION_SHIFT) + 1) << FE_SECTION_SHIFT;
+        next = next < end ? next : end;
+        size_t index = fe_buddy_index(at);
+        if (index != FE_PAGE_INDEX_NONE)
+            fe_buddy_add(index, (next - at) >> FE_PAGE_SHIFT);
+        at = next;
+    }
+}
+
 /* Gives the usable memory that lies (`inside`) or does not lie in the early range to the buddy. */
 static void add_usable(bool inside) {
     for (size_t n = 0; n < usable.count; n++) {
@@ -151,15 +163,8 @@ static void add_usable(bool inside) {
             part[0] = within(&usable.range[n], 0, early_base);
             part[1] = within(&usable.range[n], early_end, UINT64_MAX);
         }
-        for (unsigned k = 0; k < 2; k++) {
-            /* Section by section, since neighbours among the addresses need not be so among the indices. */
-            for (uint64_t at = part[k].base, end = part[k].base + part[k].bytes; at < end;) {
-                uint64_t next = ((at >> FE_SECTION_SHIFT) + 1) << FE_SECTION_SHIFT;
-                next = next < end ? next : end;
-                fe_buddy_add(fe_buddy_index(at), (next - at) >> FE_PAGE_SHIFT);
-                at = next;
-            }
-        }
+        for (unsigned k = 0; k < 2; k++)
+            add(part[k].base, part[k].base + part[k].bytes);
     }
 }
 
@@ -226,4 +231,11 @@ void fe_page_late(void) {
     fe_spinlock_release(&fe_buddy.lock);
     early_base = 0;
     early_end = UINT64_MAX;
+}
+
+void fe_page_add(uint64_t base, uint64_t bytes) {
+    fe_check(((base | bytes) & (FE_PAGE_SIZE - 1)) == 0);
+    fe_spinlock_acquire(&fe_buddy.lock);
+    add(base, base + bytes);
+    fe_spinlock_release(&fe_buddy.lock);
 }

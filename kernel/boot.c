@@ -15,6 +15,7 @@
 #include "panic.h"
 #include "state.h"
 #include "symbols.h"
+#include "trap.h"
 #include "version.h"
 
 #include <drivers/drivers.h>
@@ -24,23 +25,25 @@
 
 #define MIB (UINT64_C(1) << 20)
 
+FE_BOOT_MEMORY static struct fe_boot_info boot_info;
+
 static uint64_t ram_bytes(void) {
-    const struct fe_boot_info *boot = &fe_kernel_state.boot;
     uint64_t bytes = 0;
-    for (size_t i = 0; i < boot->ram_count; i++)
-        bytes += boot->ram[i].bytes;
+    for (size_t i = 0; i < boot_info.ram_count; i++)
+        bytes += boot_info.ram[i].bytes;
     return bytes;
 }
 
 static fe_status read_boot_data(void) {
-    return fe_machine_read_boot(&fe_kernel_state.entry, &fe_kernel_state.boot, fe_log_complain);
+    fe_status status = fe_machine_read_boot(&fe_kernel_state.entry, &boot_info, fe_log_complain);
+    fe_kernel_state.initrd = boot_info.initrd;
+    return status;
 }
 
 static fe_status read_settings(void) {
-    const struct fe_boot_info *boot = &fe_kernel_state.boot;
-    if (boot->command_line_cut)
+    if (boot_info.command_line_cut)
         fe_log_complain("command line: longer than %d bytes; cut", FE_COMMAND_LINE_MAX - 1);
-    fe_env_init(boot->command_line);
+    fe_env_init(boot_info.command_line);
     const char *console = fe_env("console");
     bool is_pipe = console != NULL && __builtin_strcmp(console, "pipe") == 0;
     if (console != NULL && !is_pipe && __builtin_strcmp(console, "terminal") != 0)
@@ -53,7 +56,7 @@ static fe_status read_settings(void) {
 }
 
 static fe_status init_pages(void) {
-    const struct fe_boot_info *boot = &fe_kernel_state.boot;
+    const struct fe_boot_info *boot = &boot_info;
     uint64_t base, end, needed = 0;
     fe_arch_early_direct(&base, &end);
     fe_status status = fe_page_init(boot->ram, boot->ram_count, boot->reserved, boot->reserved_count, base, end, &needed);
@@ -64,31 +67,23 @@ static fe_status init_pages(void) {
 }
 
 static fe_status init_paging(void) {
-    const struct fe_boot_info *boot = &fe_kernel_state.boot;
     fe_arch_table_source = fe_page_alloc_zeroed;
-    fe_status status = fe_arch_paging_init(boot->ram, boot->ram_count);
+    fe_status status = fe_arch_paging_init(boot_info.ram, boot_info.ram_count);
     if (status == FE_OK)
         fe_page_late();
     return status;
 }
 
-static void interrupt(unsigned vector, struct fe_trap_frame *frame) {
-    (void)frame;
-    fe_scheduler_interrupt_enter();
-    fe_machine.interrupt_dispatch(vector);
-    fe_scheduler_interrupt_exit();
-}
-
 static fe_status init_traps(void) {
-    fe_arch_hooks.interrupt = interrupt;
-    fe_arch_hooks.fault = fe_panic_fault;
+    fe_arch_hooks.interrupt = fe_trap_interrupt;
+    fe_arch_hooks.fault = fe_trap_fault;
     return fe_arch_core_init(fe_arch_core());
 }
 
 static fe_status discover_machine(void) {
     fe_machine_hooks.timer = fe_scheduler_timer_interrupt;
     fe_machine_hooks.woken = fe_scheduler_wake_interrupt;
-    fe_status status = fe_machine_discover(&fe_kernel_state.entry, &fe_kernel_state.boot, &fe_machine, fe_log_complain);
+    fe_status status = fe_machine_discover(&fe_kernel_state.entry, &boot_info, &fe_machine, fe_log_complain);
     if (status == FE_OK && fe_machine.counter_hz == 0) {
         fe_error("the machine's clock has no known rate");
         status = FE_ENOTSUP;
@@ -120,6 +115,13 @@ static fe_status start_cores(void) {
     return FE_OK;
 }
 
+static void *stack_top; /* of the stack that this core goes on with; NULL: the one that it has */
+
+static fe_status make_stack(void) {
+    bool in_boot_memory = fe_boot_end - fe_boot_start != 0;
+    return in_boot_memory ? fe_cores_make_stack(0, &stack_top) : FE_OK;
+}
+
 static fe_status start_input(void) {
     fe_console_input_start();
     return FE_OK;
@@ -134,8 +136,7 @@ static void show_machine(void) {
     char level[32] = "";
     if (state->entry.level > 0)
         fe_format(level, sizeof(level), ", entered at EL%u", state->entry.level);
-    fe_log_boot("image: %s, %llu KiB at 0x%llx%s", fe_image_name,
-                (unsigned long long)((state->entry.image_bytes + 1023) / 1024),
+    fe_log_boot("image: %s, %u KiB at 0x%llx%s", fe_image_name, (unsigned)((fe_image_end - fe_image_start) / 1024),
                 (unsigned long long)state->entry.image_base, level);
     fe_log_boot("memory: %llu MiB, %llu MiB of it free", (unsigned long long)((ram_bytes() + MIB / 2) / MIB),
                 (unsigned long long)(pages.free_pages * FE_PAGE_SIZE / MIB));
@@ -168,17 +169,18 @@ static const struct level {
     {"cores", start_cores},        /* a scheduler on every core; the others run from here on */
     {"files", fe_files_init},      /* fe_file_find */
     {"announcement", announce},    /* the first screen */
+    {"stack", make_stack},         /* the boot stack goes, with the rest of what only booting needs */
     {"input", start_input},        /* fe_console_read; the runner starts to feed input */
     {"main task", fe_main_spawn},  /* the program runs as soon as this core's scheduler does */
 };
 
-static struct { uint64_t ticks, instructions; } spent[FE_ARRAY_LENGTH(levels)];
+FE_BOOT_MEMORY static struct { uint64_t ticks, instructions; } spent[FE_ARRAY_LENGTH(levels)];
 
 FE_NORETURN static void refuse(const struct level *level, fe_status status) {
     /* Too little memory, say, fails before there is a console. Whatever the drivers can do as things are may bring one.
      */
     if (fe_machine.console_put == NULL &&
-        fe_machine_discover(&fe_kernel_state.entry, &fe_kernel_state.boot, &fe_machine, fe_log_complain) != FE_OK)
+        fe_machine_discover(&fe_kernel_state.entry, &boot_info, &fe_machine, fe_log_complain) != FE_OK)
         fe_log_complain("the machine's devices could not all be found");
     fe_log_boot("ferrite: boot refused at level '%s': %s", level->name, fe_status_string(status));
     fe_console_seize();
@@ -190,6 +192,23 @@ static void show_levels(void) {
         fe_info("level %s: %llu us, %llu instructions", levels[i].name,
                 (unsigned long long)(spent[i].ticks * 1000000 / fe_machine.counter_hz),
                 (unsigned long long)spent[i].instructions);
+}
+
+/* Gives what only booting needed to the page allocator: this stack is not the boot stack any more. A core that did not
+ * start in time may still come, by way of entry code's tables: then they stay. */
+static void free_boot_memory(void) {
+    if (fe_cores_some_missing())
+        return;
+    fe_arch_unmap((uintptr_t)fe_boot_start, (size_t)(fe_boot_end - fe_boot_start));
+    fe_arch_tlb_flush((uintptr_t)fe_boot_start, (size_t)(fe_boot_end - fe_boot_start));
+    fe_page_add(fe_kernel_state.entry.image_base + (uint64_t)(fe_image_end - fe_image_start),
+                (uint64_t)(fe_boot_end - fe_image_end));
+}
+
+static void booted(void *unused) {
+    (void)unused;
+    free_boot_memory();
+    fe_scheduler_run();
 }
 
 void fe_kernel_boot(const struct fe_boot_entry *entry) {
@@ -206,5 +225,9 @@ void fe_kernel_boot(const struct fe_boot_entry *entry) {
     }
     if (fe_log_enabled("boot", FE_LOG_INFO))
         show_levels();
-    fe_scheduler_run();
+    if (stack_top == NULL)
+        fe_scheduler_run();
+    struct fe_arch_context context;
+    fe_arch_context_make(&context, stack_top, booted);
+    fe_arch_resume(NULL, &context);
 }

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "state.h"
 
+#define FE_LENIENT_UNIT "console"
 #include <arch/lenient.h>
 #include <arch/machine.h>
 #include <ferrite/heap.h>

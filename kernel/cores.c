@@ -51,7 +51,7 @@ static void secondary_main(void *argument) {
     fe_scheduler_run();
 }
 
-static fe_status make_stack(unsigned index, void **top) {
+fe_status fe_cores_make_stack(unsigned index, void **top) {
     uintptr_t bottom = FE_CORE_STACKS_BASE + index * CORE_STACK_SPAN + FE_PAGE_SIZE;
     uint64_t pages = fe_page_alloc_run(CORE_STACK_PAGES);
     if (pages == 0)
@@ -72,7 +72,7 @@ static fe_status prepare(unsigned index, struct fe_core **core, void **stack_top
     if (status == FE_OK)
         status = fe_heap_core_init(*core);
     if (status == FE_OK)
-        status = make_stack(index, stack_top);
+        status = fe_cores_make_stack(index, stack_top);
     if (status != FE_OK)
         return status;
     uint64_t ring = fe_page_alloc(FE_LOG_RING_PAGES_ORDER);
@@ -152,6 +152,10 @@ unsigned fe_cores_start(unsigned wanted) {
         running++;
     }
     return running;
+}
+
+bool fe_cores_some_missing(void) {
+    return atomic_load_explicit(&arrival, memory_order_relaxed) == ABANDONED; /* whether it has come meanwhile or not */
 }
 
 void fe_cores_release(void) {

@@ -11,4 +11,10 @@ unsigned fe_cores_start(unsigned wanted);
 /* Lets them run their schedulers. */
 void fe_cores_release(void);
 
+/* Whether a core was started and has not come in time: it may still come, and then halts. */
+bool fe_cores_some_missing(void);
+
+/* Maps the stack that core `index` runs its scheduler on. FE_ENOMEM. */
+FE_MUST_CHECK fe_status fe_cores_make_stack(unsigned index, void **top);
+
 #endif

@@ -48,7 +48,7 @@ static const uint8_t *map(const struct fe_memory_range *initrd) {
 }
 
 fe_status fe_files_init(void) {
-    const struct fe_memory_range *initrd = &fe_kernel_state.boot.initrd;
+    const struct fe_memory_range *initrd = &fe_kernel_state.initrd;
     if (initrd->bytes == 0)
         return FE_OK;
     const uint8_t *data = map(initrd);

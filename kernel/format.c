@@ -12,6 +12,7 @@
  *
  * Rejected: a callback per character (one indirect call each, and callers then want a buffer anyway).
  */
+#define FE_LENIENT_UNIT "format"
 #include <arch/lenient.h>
 #include <ferrite/io.h>
 

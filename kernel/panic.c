@@ -71,7 +71,7 @@ static void print_where(void) {
     print_line(text);
 }
 
-static void report_fault(const struct fe_fault *fault) {
+void fe_panic_fault(const struct fe_fault *fault) {
     char text[192], place[128];
     fe_backtrace_name(fault->pc, false, place, sizeof(place));
     fe_format(text, sizeof(text), "panic: %s%s at %s, code 0x%llx", fault->name,
@@ -91,11 +91,6 @@ static void report_fault(const struct fe_fault *fault) {
     print_line("panic: backtrace");
     fe_backtrace(fault->pc, fault->frame_pointer, print_frame);
     fe_exit_machine(FE_EXIT_PANIC);
-}
-
-void fe_panic_fault(const struct fe_fault *fault) {
-    if (!fe_scheduler_fault(fault))
-        report_fault(fault);
 }
 
 void fe_panic_at(const char *file, int line, const char *format, ...) {

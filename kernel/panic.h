@@ -7,8 +7,8 @@
 
 enum { FE_EXIT_MAIN_FAILED = 101, FE_EXIT_PANIC = 102, FE_EXIT_BOOT_REFUSED = 103 };
 
-/* The port's fault hook: the scheduler's business, else a panic. */
-void fe_panic_fault(const struct fe_fault *fault);
+/* The end after a fault that is nobody's. */
+FE_NORETURN void fe_panic_fault(const struct fe_fault *fault);
 
 /* Prints "ferrite: exit STATUS", the machine's last line, and turns it off. The caller has the console for itself. */
 FE_NORETURN void fe_exit_machine(int status);

@@ -18,7 +18,7 @@ struct fe_log_ring;
 struct fe_kernel_state {
     /* Written by the boot core before any other core runs; read-only afterwards. */
     struct fe_boot_entry entry;
-    struct fe_boot_info boot;
+    struct fe_memory_range initrd; /* bytes 0: none */
     struct fe_env_table env;
     const struct fe_file *files;
     size_t file_count;

@@ -9,6 +9,7 @@
  */
 #include "meet.h"
 
+#define FE_LENIENT_UNIT "meet"
 #include <arch/lenient.h>
 #include <ferrite/time.h>
 

@@ -8,6 +8,7 @@
 #include "meet.h"
 #include "misuse.h"
 
+#define FE_LENIENT_UNIT "transfer"
 #include <arch/lenient.h>
 #include <ferrite/context.h>
 #include <ferrite/heap.h>

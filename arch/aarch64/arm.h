@@ -44,14 +44,11 @@
  * entry code masks them, once and for good. */
 #define FE_ARM_PSTATE_EL1T 0x244
 
-/* The stacks in the image (struct stacks in core.c), each above a page that is unmapped once the final tables stand. */
+/* Stacks, each above a page that is not mapped. */
 #define FE_ARM_GUARD 4096
 #define FE_ARM_BOOT_STACK 16384
 #define FE_ARM_TRAP_STACK 16384
 #define FE_ARM_PANIC_STACK 8192
-#define FE_ARM_BOOT_STACK_TOP (FE_ARM_GUARD + FE_ARM_BOOT_STACK)
-#define FE_ARM_TRAP_STACK_TOP (FE_ARM_BOOT_STACK_TOP + FE_ARM_GUARD + FE_ARM_TRAP_STACK)
-#define FE_ARM_PANIC_STACK_TOP (FE_ARM_TRAP_STACK_TOP + FE_ARM_GUARD + FE_ARM_PANIC_STACK)
 
 /* struct fe_trap_frame. */
 #define FE_ARM_FRAME_SP 248
@@ -79,7 +76,7 @@
 
 #include <arch/arch.h>
 
-/* Exception stacks of the cores other than the first: a root entry of the port's own, just above the devices'. */
+/* Exception stacks: a root entry of the port's own, just above the devices'. */
 #define FE_ARM_CORE_STACKS_BASE (FE_DEVICES_BASE + (UINT64_C(1) << 39))
 
 /* Registers at an exception, as vectors.S stores them. At an interrupt x19 to x28, sp, esr and far are not stored. */

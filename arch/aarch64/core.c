@@ -2,8 +2,8 @@
  * Cores: what entry code hands to C, exception stacks, contexts, the start of other cores.
  *
  * Tasks and schedulers run on SP_EL0; SP_EL1 is the core's exception stack, always at its top while no handler runs. A core's
- * second stack is for what goes wrong on the first. The boot core has both in the image; those of the others are mapped
- * above the devices' root entry, each above an unmapped page.
+ * second stack is for what goes wrong on the first. Both are mapped above the devices' root entry, each above an unmapped
+ * page.
  */
 #include "port_paging.h"
 
@@ -11,27 +11,11 @@
 
 const char fe_arch_name[] = "aarch64";
 
-#define NOINIT __attribute__((section(".noinit"), aligned(4096)))
-
-struct stacks {
-    uint8_t guard0[FE_ARM_GUARD];
-    uint8_t boot[FE_ARM_BOOT_STACK];
-    uint8_t guard1[FE_ARM_GUARD];
-    uint8_t trap[FE_ARM_TRAP_STACK];
-    uint8_t guard2[FE_ARM_GUARD];
-    uint8_t panic[FE_ARM_PANIC_STACK];
-};
-extern struct stacks fe_arm_stacks;
-NOINIT struct stacks fe_arm_stacks; /* in use while bss is cleared */
-_Static_assert(offsetof(struct stacks, guard1) == FE_ARM_BOOT_STACK_TOP, "entry.S");
-_Static_assert(offsetof(struct stacks, guard2) == FE_ARM_TRAP_STACK_TOP, "entry.S");
-_Static_assert(sizeof(struct stacks) == FE_ARM_PANIC_STACK_TOP, "arm.h");
-
 uint64_t fe_arm_image_physical;
 uint32_t fe_arm_instruction_source;
 uint64_t fe_arm_panic_stacks[FE_CORES_MAX];
 
-/* Another core's exception stacks: guard, trap, guard, panic. */
+/* A core's exception stacks: guard, trap, guard, panic. */
 #define CORE_STACKS_SPAN (UINT64_C(64) << 10)
 
 struct fe_arm_start fe_arm_start __attribute__((aligned(64)));
@@ -44,7 +28,7 @@ _Static_assert(offsetof(struct fe_core, index) == FE_ARM_CORE_INDEX, "vectors.S"
 /* Entry ----------------------------------------------------------------------------------------------------------- */
 
 static uint64_t image_bytes(void) {
-    return (uint64_t)(fe_image_end - fe_image_start);
+    return (uint64_t)(fe_boot_end - fe_image_start);
 }
 
 static uint64_t physical_of(const void *in_image) {
@@ -64,7 +48,6 @@ void fe_arm_boot_in_c(uint64_t tree, uint64_t level, uint64_t counter) {
         /* The PMU counts from zero at entry. */
         .instructions = fe_arm_instruction_source == FE_ARM_COUNT_TICKS ? counter : 0,
     };
-    fe_arm_panic_stacks[0] = (uint64_t)(uintptr_t)(&fe_arm_stacks + 1);
     fe_kernel_boot(&entry);
 }
 
@@ -103,16 +86,6 @@ static fe_status stack_map(uint64_t base, uint64_t bytes) {
     return FE_OK;
 }
 
-/* The stacks in the image lose their guard pages, which have no other use. */
-static void guards_unmap(void) {
-    const uintptr_t guards[] = {(uintptr_t)fe_arm_stacks.guard0, (uintptr_t)fe_arm_stacks.guard1,
-                                (uintptr_t)fe_arm_stacks.guard2};
-    for (size_t i = 0; i < FE_ARRAY_LENGTH(guards); i++) {
-        fe_arch_unmap(guards[i], FE_ARM_GUARD);
-        fe_arch_tlb_flush(guards[i], FE_ARM_GUARD);
-    }
-}
-
 /* So that what the memory system reports late is said, and not held back for ever; with interrupts it has nothing to do. */
 static void system_errors_enable(void) {
     __asm__ volatile("msr daifclr, #4" ::: "memory");
@@ -120,11 +93,6 @@ static void system_errors_enable(void) {
 
 fe_status fe_arch_core_init(struct fe_core *core) {
     fe_check(core->index < FE_CORES_MAX);
-    if (core->index == 0) {
-        guards_unmap();
-        system_errors_enable();
-        return FE_OK;
-    }
     if (!fe_arch_table_source)
         return FE_ENOMEM;
     uint64_t trap = FE_ARM_CORE_STACKS_BASE + core->index * CORE_STACKS_SPAN + FE_ARM_GUARD;

@@ -24,7 +24,12 @@
 #define TABLES (3 + DIRECT_TABLES)
 #define PAGE 4096
 
-    .section .boot_tables, "aw", %nobits
+    .section .boot.stack, "aw", %nobits
+    .balign PAGE
+    .space FE_ARM_BOOT_STACK
+boot_stack_end:
+
+    .section .boot.tables, "aw", %nobits
     .balign PAGE
     .global fe_arm_boot_tables
 fe_arm_boot_tables:
@@ -153,15 +158,12 @@ function fe_arm_boot
     bl fe_arm_mmu_on
 
     /* At home: stacks, vectors, bss. */
-    adrp x9, fe_arm_stacks
-    add x9, x9, #:lo12:fe_arm_stacks
-    ldr x10, =FE_ARM_TRAP_STACK_TOP
-    add x10, x9, x10
     msr spsel, #1
-    mov sp, x10
+    mov x10, #0
+    mov sp, x10                  /* none yet: an exception before fe_arch_core_init is a nested one, and stops */
     msr spsel, #0
-    ldr x10, =FE_ARM_BOOT_STACK_TOP
-    add x10, x9, x10
+    adrp x10, boot_stack_end
+    add x10, x10, #:lo12:boot_stack_end
     mov sp, x10
     ldr x9, =fe_bss_start
     ldr x10, =fe_bss_end

@@ -9,8 +9,6 @@
  *   different entries.
  *   fe_arch_map makes three passes: look for what is in the way, grow tables, write leaves. Only the second can run out of
  *   memory, when nothing is mapped yet; so there is nothing to undo, and no other core can have cached a mapping that goes.
- *   What fe_arch_map_device mapped under the entry code's root stays mapped: devices have one root entry to themselves
- *   (512 GiB), and paging_init carries it over.
  *
  * Rejected: recursive mapping (costs a root entry, and TLB flushes on table growth), tables freed when empty (then every walk
  * needs a lock or a grace period; task stacks reuse their tables anyway).
@@ -20,15 +18,10 @@
 #include <ferrite/panic.h>
 #include <stdatomic.h>
 
-/* Enough for the first devices: three tables reach them, and one more is spare. */
-#define POOL_PAGES 4
-
 typedef _Atomic uint64_t entry_t;
 
 uint64_t (*fe_arch_table_source)(void);
 
-static uint64_t pool[POOL_PAGES][FE_TABLE_ENTRIES] __attribute__((aligned(4096)));
-static unsigned pool_used; /* growth_lock */
 static atomic_flag growth_lock = ATOMIC_FLAG_INIT;
 static _Atomic uint64_t table_pages;
 static _Atomic uint64_t device_cursor = FE_DEVICES_BASE;
@@ -84,11 +77,7 @@ uint64_t fe_arch_table_pages(void) {
 
 /* A zeroed page for a table, or 0. Called with growth_lock held, or on the boot core alone. */
 static uint64_t new_table(void) {
-    uint64_t page = 0;
-    if (fe_arch_table_source)
-        page = fe_arch_table_source();
-    if (page == 0 && pool_used < POOL_PAGES && fe_arch_translate((uintptr_t)pool[pool_used], &page))
-        pool_used++;
+    uint64_t page = fe_arch_table_source ? fe_arch_table_source() : 0;
     if (page)
         atomic_fetch_add_explicit(&table_pages, 1, memory_order_relaxed); /* statistics only */
     return page;
@@ -322,8 +311,8 @@ fe_status fe_arch_paging_init(const struct fe_memory_range *ram, size_t count) {
     const struct section sections[] = {
         {fe_text_start, fe_text_end, FE_PROTECTION_READ | FE_PROTECTION_EXECUTE},
         {fe_rodata_start, fe_rodata_end, FE_PROTECTION_READ},
-        {fe_data_start, fe_noinit_start, FE_PROTECTION_READ | FE_PROTECTION_WRITE},
-        {fe_noinit_start, fe_data_end, FE_PROTECTION_READ | FE_PROTECTION_WRITE},
+        {fe_data_start, fe_data_end, FE_PROTECTION_READ | FE_PROTECTION_WRITE},
+        {fe_boot_start, fe_boot_end, FE_PROTECTION_READ | FE_PROTECTION_WRITE},
     };
     uint64_t image;
     if (!fe_arch_translate((uintptr_t)fe_image_start, &image))
@@ -332,9 +321,6 @@ fe_status fe_arch_paging_init(const struct fe_memory_range *ram, size_t count) {
     if (root_page == 0)
         return FE_ENOMEM;
     entry_t *root = fe_direct(root_page);
-    entry_t *old = current_root();
-
-    store(entry_in(root, FE_DEVICES_BASE, FE_TABLE_ROOT_LEVEL), load(entry_in(old, FE_DEVICES_BASE, FE_TABLE_ROOT_LEVEL)));
     for (size_t i = 0; i < FE_ARRAY_LENGTH(sections); i++) {
         const struct section *s = &sections[i];
         fe_status status = map_in(root, (uintptr_t)s->start, image + (uint64_t)(s->start - fe_image_start),

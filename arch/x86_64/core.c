@@ -105,7 +105,7 @@ void fe_x86_start(uint64_t information, uint64_t counter) {
         .protocol = FE_BOOT_PVH,
         .information = information,
         .image_base = FE_X86_LOAD,
-        .image_bytes = (uint64_t)(fe_image_end - fe_image_start),
+        .image_bytes = (uint64_t)(fe_boot_end - fe_image_start),
         .counter = counter,
         .instructions = counter,
     };

@@ -23,7 +23,7 @@
     .long PHYSICAL(fe_x86_entry)
 
 /* Not cleared with bss: in use by then. */
-    .section .noinit.tables, "aw", @nobits
+    .section .boot.tables, "aw", @nobits
     .balign 4096
     .globl fe_x86_boot_root, fe_x86_boot_low, fe_x86_boot_pages
 fe_x86_boot_root:
@@ -37,8 +37,8 @@ boot_image: /* the GiB at FE_IMAGE_BASE */
 fe_x86_boot_pages: /* four tables: the low 4 GiB */
     .skip 4 * 4096
 
-/* Just above the read-only data, so that an overflow faults. */
-    .section .stack, "aw", @nobits
+/* What is below is not mapped, once the final tables stand. */
+    .section .boot.stack, "aw", @nobits
     .balign 4096
     .skip FE_X86_BOOT_STACK
 boot_stack_end:
@@ -113,7 +113,7 @@ fe_x86_entry:
 1:  movl %eax, (%edi)
     addl $8, %edi
     addl $0x200000, %eax
-    cmpl $PHYSICAL(fe_image_end), %eax
+    cmpl $PHYSICAL(fe_boot_end), %eax
     jb 1b
 
     movl $FE_X86_CR4_PAE, %eax

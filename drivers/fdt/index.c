@@ -11,7 +11,7 @@
 #define OLDEST_VERSION 17 /* of 2007; older ones align their values in another way */
 #define CELLS_MAX 4
 
-struct fe_fdt_index fe_fdt_index;
+FE_BOOT_MEMORY struct fe_fdt_index fe_fdt_index;
 
 static uint32_t word(const void *at) {
     return fdt32_to_cpu(*(const fdt32_t *)at);

@@ -29,7 +29,7 @@ struct fe_fdt_index {
     unsigned count;
     struct fe_fdt_node nodes[FE_FDT_NODES_MAX];
 };
-/* Of the tree checked last. Written by the boot core before there is another. */
+/* Of the tree checked last. Written by the boot core before there is another, and gone once it has booted. */
 extern struct fe_fdt_index fe_fdt_index;
 
 /* Makes it from a tree that fdt_check_full has passed. False: the tree is of an old version, or nests too deeply; it

@@ -133,27 +133,6 @@ static void list_cores(const struct fe_acpi *acpi, struct fe_machine *machine, f
 
 /* The rest -------------------------------------------------------------------------------------------------------------- */
 
-static void error_interrupt(void) {
-    fe_apic_write(FE_APIC_ERROR_STATUS, 0); /* writing latches the status */
-    fe_warn("local APIC error: status 0x%x", fe_apic_read(FE_APIC_ERROR_STATUS));
-    fe_apic_end_of_interrupt();
-}
-
-/* The two that everything waits for come first. */
-static void dispatch(unsigned vector) {
-    if (FE_LIKELY(vector == FE_X86_VECTOR_TIMER)) {
-        fe_apic_end_of_interrupt();
-        fe_apic_timer_interrupt();
-    } else if (FE_LIKELY(vector == FE_X86_VECTOR_WAKE)) {
-        fe_apic_end_of_interrupt();
-        fe_machine_hooks.woken();
-    } else if (vector == FE_X86_VECTOR_ERROR) {
-        error_interrupt();
-    } else if (vector != FE_X86_VECTOR_SPURIOUS) { /* of which nothing is in service */
-        fe_ioapic_interrupt(vector);
-    }
-}
-
 static fe_status console_start(void) {
     return fe_uart_start(console_line);
 }
@@ -204,7 +183,7 @@ fe_status fe_machine_discover(const struct fe_boot_entry *entry, const struct fe
     machine->interrupts_init_core = fe_apic_init_core;
     machine->interrupt_enable = fe_ioapic_enable;
     machine->interrupt_disable = fe_ioapic_disable;
-    machine->interrupt_dispatch = dispatch;
+    machine->interrupt_dispatch = fe_pc_dispatch;
     machine->wake = fe_apic_wake;
     machine->stop_others = fe_apic_stop_others;
     machine->core_start = fe_apic_core_start;

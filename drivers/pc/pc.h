@@ -14,6 +14,9 @@ FE_MUST_CHECK fe_status fe_apic_init(uint32_t id_limit, fe_complain complain);
 void fe_apic_init_core(void);
 uint32_t fe_apic_id(void);
 void fe_apic_wake(unsigned core);
+
+/* dispatch.c: fe_machine.interrupt_dispatch. */
+void fe_pc_dispatch(unsigned vector);
 void fe_apic_stop_others(void);
 fe_status fe_apic_core_start(unsigned core, uint64_t entry);
 
