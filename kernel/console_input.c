@@ -136,10 +136,11 @@ fe_status fe_console_read_until(void *data, size_t bytes, size_t *got, fe_nanose
             status = FE_ETIMEDOUT;
             break;
         }
-        if (deadline == FE_FOREVER)
-            fe_park();
-        else
-            fe_park_until(deadline);
+        fe_park_until(deadline);
+        if (FE_UNLIKELY(fe_park_killed())) {
+            leave_reader();
+            fe_park_die();
+        }
     }
     leave_reader();
     return status;

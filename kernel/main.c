@@ -139,9 +139,13 @@ static void log_frame(const char *text) {
 static void task_failed(fe_task task, const char *name, const struct fe_task_result *result, uintptr_t pc,
                         uintptr_t frame_pointer) {
     struct fe_log_site site = {.module = "task"};
-    const char *how = result->outcome == FE_FAULTED ? "faulted" : result->outcome == FE_KILLED ? "killed" : "failed";
-    fe_log_write(&site, FE_LOG_ERROR, "%s (%llu) %s: %s", name, (unsigned long long)task.id, how, result->message);
-    fe_backtrace(pc, frame_pointer, log_frame);
+    const char *how = result->outcome == FE_FAULTED ? "faulted" : "failed";
+    if (result->outcome == FE_KILLED) { /* as somebody wished */
+        fe_debug("%s (%llu) was killed", name, (unsigned long long)task.id);
+    } else {
+        fe_log_write(&site, FE_LOG_ERROR, "%s (%llu) %s: %s", name, (unsigned long long)task.id, how, result->message);
+        fe_backtrace(pc, frame_pointer, log_frame);
+    }
     if (task.id == atomic_load_explicit(&fe_kernel_state.main_task, memory_order_relaxed)) {
         atomic_store_explicit(&fe_kernel_state.exit_status, FE_EXIT_MAIN_FAILED, memory_order_relaxed);
         fe_event_post(&main_failed); /* orders the status before the event's handler */

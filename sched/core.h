@@ -44,13 +44,16 @@ struct fe_scheduler {
     int32_t ticks_left;     /* switches until the next poll; below zero: due */
     /* What keeps a switch from its short path, in bytes so that one load sees them all. */
     volatile union fe_unusual {
-        uint32_t any;     /* keeps a yield from it */
-        uint16_t leaving; /* keeps every switch from it: the first two */
+        uint64_t any;     /* keeps a yield from it */
+        uint32_t leaving; /* keeps every switch from it: the first four */
         struct {
             uint8_t attention; /* set by interrupt handlers of this core too: poll at the next switch */
             uint8_t pinned;    /* a pinned task runs, or waits in `lifo` or `pinned` */
-            uint8_t overflow;  /* `overflow` is not empty; each poll moves what it can to the ring */
+            uint8_t atomic;    /* the running task may not leave the core (kill.c) */
             uint8_t unused;
+            uint8_t overflow; /* `overflow` is not empty; each poll moves what it can to the ring */
+            uint8_t kills;    /* set by any core: some task that was not waiting has been killed; see kill.c */
+            uint8_t unused_more[2];
         };
     } unusual;
     bool several; /* more than one core runs */
@@ -82,8 +85,9 @@ struct fe_scheduler {
     struct fe_ring ring __attribute__((aligned(FE_CACHE_LINE)));
 };
 
-_Static_assert(offsetof(union fe_unusual, attention) == 0 && offsetof(union fe_unusual, pinned) == 1,
-               "`leaving` sees both, and no more");
+_Static_assert(offsetof(union fe_unusual, atomic) < sizeof(uint32_t) &&
+                   offsetof(union fe_unusual, overflow) == sizeof(uint32_t),
+               "`leaving` sees three, and no more");
 
 /*
  * What the schedulers share, field by field.
@@ -107,6 +111,10 @@ struct fe_sched_state {
     struct fe_spinlock stacks_lock;
     uintptr_t stacks_end[FE_STACK_CLASSES]; /* where each class's part of the arena has been granted to */
     struct fe_tcb *depot[FE_STACK_CLASSES];
+
+    /* Under kills_lock: tasks that were killed while they did not wait, first come first (kill.c). */
+    struct fe_spinlock kills_lock;
+    struct fe_tcb *kills, **kills_tail;
 
     fe_atomic_u32 tlb_generation; /* any core that released stack pages; see fe_stack_shootdown */
 };
@@ -197,9 +205,20 @@ static inline __attribute__((always_inline)) void fe_scheduler_ready_front(struc
 /* task.c: what a parked task leaves to be done once it is saved. */
 void fe_task_parked(struct fe_tcb *task);
 
+void fe_scheduler_park_slowly(struct fe_scheduler *self, struct fe_tcb *task);
+
 /* fe_park, of the running task `task`. */
 static inline __attribute__((always_inline)) void fe_scheduler_park(struct fe_scheduler *self, struct fe_tcb *task) {
-    fe_scheduler_leave(self, task, fe_task_parked);
+    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.leaving != 0)) {
+        fe_scheduler_park_slowly(self, task);
+        return;
+    }
+    struct fe_tcb *next = self->lifo;
+    if (next)
+        self->lifo = NULL;
+    else
+        next = fe_ring_pop(&self->ring);
+    fe_scheduler_leave_for(self, task, fe_task_parked, next);
     fe_parking_reset(&task->parking);
 }
 

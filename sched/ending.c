@@ -13,14 +13,24 @@
  * Most tasks ask for nothing, so their end pays for one test of tcb->ending (task.c).
  */
 #include "ending.h"
+#include "kill.h"
 
 static void overflow(struct fe_tcb *task) {
     task->outcome = FE_FAULTED; /* its message was written when it happened (fault.c) */
 }
 
+/* A task that fails has left its sections when it did; one that returns inside one is wrong. */
+static void sections(struct fe_tcb *task) {
+    const char *open = task->atomic ? "atomically" : task->unkillable || task->rekillable ? "unkillable" : NULL;
+    fe_kill_end_sections(task);
+    if (open)
+        fe_fail("the task's function returned inside a section: fe_%s_end is missing", open);
+}
+
 /* By the order of enum fe_ending_step. */
 static void (*const steps[FE_ENDING_STEPS])(struct fe_tcb *task) = {
     [FE_ENDING_OVERFLOW] = overflow,
+    [FE_ENDING_SECTIONS] = sections,
 };
 
 void fe_ending_run(struct fe_tcb *task) {
@@ -35,5 +45,6 @@ void fe_ending_run(struct fe_tcb *task) {
             steps[step](task);
         step = 0; /* it may have used what an earlier step takes care of */
     }
+    task->doom = FE_DOOM_NONE;
     task->ending = 0;
 }

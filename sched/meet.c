@@ -8,6 +8,7 @@
  * a receiver, lets the next of the crowd in: if the word is nobody's or the receiver's, then one of the crowd is on its way.
  */
 #include "meet.h"
+#include "kill.h"
 
 #define FE_LENIENT_UNIT "meet"
 #include <arch/lenient.h>
@@ -73,6 +74,8 @@ static __attribute__((noinline)) fe_status wait(struct fe_pipe *pipe, struct mee
     while ((outcome = fe_meet_outcome(&meeting->outcome)) == FE_MEET_WAITING) {
         if (deadline != FE_FOREVER && fe_time_now() >= deadline && withdraw(pipe, mine))
             return FE_ETIMEDOUT;
+        if (FE_UNLIKELY(fe_kill_due(meeting->task)) && withdraw(pipe, mine))
+            fe_kill_act(meeting->task);
         fe_park_until(deadline);
     }
     return outcome == FE_MEET_DONE ? FE_OK : FE_ECLOSED;

@@ -4,6 +4,7 @@
  * Senders that find a pipe full wait in a list under its lock, first come first served, on nodes that lie on their stacks; a
  * node is its owner's again once `queued` says so.
  */
+#include "kill.h"
 #include "pipe.h"
 
 #include <ferrite/time.h>
@@ -95,7 +96,8 @@ fe_status fe_pipe_wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds
     if (room)
         return FE_OK;
     while (fe_crowd_held(&self.queued)) {
-        if (deadline != FE_FOREVER && fe_time_now() >= deadline) {
+        bool killed = fe_kill_due(self.task);
+        if (killed || (deadline != FE_FOREVER && fe_time_now() >= deadline)) {
             state = fe_arch_interrupts_disable();
             fe_spinlock_acquire(&pipe->lock);
             bool queued = fe_load_relaxed(&self.queued); /* under the lock */
@@ -103,6 +105,8 @@ fe_status fe_pipe_wait_for_room(struct fe_pipe *pipe, bool again, fe_nanoseconds
                 unlink_sender(pipe, &self);
             fe_spinlock_release(&pipe->lock);
             fe_arch_interrupts_restore(state);
+            if (killed && queued)
+                fe_kill_act(self.task);
             return queued ? FE_ETIMEDOUT : FE_OK;
         }
         fe_park_until(deadline);

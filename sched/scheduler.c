@@ -23,6 +23,7 @@
  * taken from `lifo` in a row (the poll bounds it already).
  */
 #include "core.h"
+#include "kill.h"
 #include "loop.h"
 
 #include <ferrite/panic.h>
@@ -159,6 +160,11 @@ static void after_yield(struct fe_tcb *task) {
 
 static __attribute__((noinline)) void yield_slowly(struct fe_scheduler *self) {
     self->ticks_left++; /* fe_scheduler_leave counts it */
+    struct fe_tcb *task = self->current;
+    if (FE_UNLIKELY(self->unusual.atomic))
+        fe_kill_for_leaving(task);
+    if (FE_UNLIKELY(fe_kill_due(task)))
+        fe_kill_act(task);
     fe_scheduler_leave(self, self->current, after_yield);
 }
 
@@ -255,6 +261,8 @@ static void poll(struct fe_scheduler *self) {
     fe_heap_poll();
     if (FE_UNLIKELY(self->reserve_count < FE_STACK_RESERVE))
         fe_stack_refill(self);
+    if (FE_UNLIKELY(self->unusual.kills))
+        fe_kill_poll(self);
     if (fe_load_relaxed(&self->ended) != self->ended_checked)
         look_for_termination(self);
 }

@@ -69,11 +69,14 @@ void fe_event_post(struct fe_event *event); /* any context */
 /*
  * Parking: how a task waits for something that no pipe carries (a device, say). The waiter stores fe_park_self()
  * where the waker will find it, checks its condition, and parks; it must loop, since parks end early at times. The waker
- * makes the condition true, then unparks.
+ * makes the condition true, then unparks. A park whose condition does not hold yet may have ended because the task was
+ * killed: if fe_park_killed() says so, the waiter undoes what it has announced and calls fe_park_die().
  */
 struct fe_tcb *fe_park_self(void);
 void fe_park(void); /* task context; blocks unless unparked since the last park */
 void fe_park_until(fe_nanoseconds deadline);
+bool fe_park_killed(void);
+FE_NORETURN void fe_park_die(void);
 void fe_unpark(struct fe_tcb *tcb); /* any context but interrupt handlers: those post an event */
 
 #endif

@@ -5,6 +5,7 @@
  * A port's node is in the queue at most once (`selected`). The sender puts it there under the pipe's lock, so that taking
  * a port out of its selector leaves nobody with a pointer to either.
  */
+#include "kill.h"
 #include "misuse.h"
 
 #include <ferrite/context.h>
@@ -141,6 +142,12 @@ static inline fe_status select_from(struct fe_selector_state *state, fe_nanoseco
         if (deadline != FE_FOREVER && fe_time_now() >= deadline)
             return FE_ETIMEDOUT;
         fe_park_until(deadline);
+        if (FE_UNLIKELY(fe_kill_due(fe_park_self()))) {
+#ifdef FE_CHECKED
+            fe_store_relaxed(&state->selecting, 0);
+#endif
+            fe_kill_act(fe_park_self());
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #define FE_LOG_MODULE "sched"
 #include "core.h"
 #include "ending.h"
+#include "kill.h"
 #include "stack.h"
 
 #include <ferrite/context.h>
@@ -231,6 +232,7 @@ static void report(struct fe_tcb *task, const struct fe_task_result *result, uin
 }
 
 void fe_task_failing(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
+    fe_kill_end_sections(task);
     report(task, result, pc, frame_pointer);
     if (fe_ending_begun(task) && task->outcome != FE_RETURNED)
         return; /* what happened first is its result */
@@ -280,14 +282,18 @@ static __attribute__((noinline)) fe_status refusal(fe_task task, uint64_t seen) 
 
 /* Waits on, for a joiner that has put itself into `joiner` and has been resumed for another reason. */
 static __attribute__((noinline)) fe_status wait_on(fe_task task, fe_nanoseconds deadline) {
-    uint64_t self = fe_join_by(fe_park_self()), seen;
+    struct fe_tcb *self = fe_park_self();
+    uint64_t seen;
     /* Pairs with the exchange in after_end. */
-    while ((seen = fe_load_acquire(&task.tcb->joiner)) == self) {
-        if (deadline != FE_FOREVER && fe_time_now() >= deadline) {
+    while ((seen = fe_load_acquire(&task.tcb->joiner)) == fe_join_by(self)) {
+        bool killed = fe_kill_due(self);
+        if (killed || (deadline != FE_FOREVER && fe_time_now() >= deadline)) {
             /* Release: as the swap that put us there; gives the word back. Fails if the task has just ended. */
-            if (fe_cas_acq_rel(&task.tcb->joiner, &seen, task.id))
-                return FE_ETIMEDOUT;
-            break;
+            if (!fe_cas_acq_rel(&task.tcb->joiner, &seen, task.id))
+                break;
+            if (killed)
+                fe_kill_act(self);
+            return FE_ETIMEDOUT;
         }
         fe_park_until(deadline);
     }
@@ -368,6 +374,16 @@ void fe_task_parked(struct fe_tcb *task) {
         fe_scheduler_ready(task); /* it was unparked while it left */
 }
 
+/* The short way counted it, and was not to be taken. */
+void fe_scheduler_park_slowly(struct fe_scheduler *self, struct fe_tcb *task) {
+    if (FE_UNLIKELY(self->unusual.atomic)) {
+        fe_kill_for_leaving(task);
+        return;
+    }
+    fe_scheduler_leave_for(self, task, fe_task_parked, fe_scheduler_take_unusual(self));
+    fe_parking_reset(&task->parking);
+}
+
 void fe_park(void) {
     struct fe_scheduler *self = fe_scheduler_self();
     fe_scheduler_park(self, self->current);
@@ -395,8 +411,14 @@ void fe_task_timer_fired(struct fe_timer *timer) {
 
 void fe_task_sleep_until(fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    while (fe_time_now() < deadline)
+    if (fe_time_now() >= deadline)
+        return;
+    fe_park_until(deadline);
+    while (FE_UNLIKELY(fe_time_now() < deadline)) {
+        if (fe_kill_due(fe_park_self()))
+            fe_kill_act(fe_park_self());
         fe_park_until(deadline);
+    }
 }
 
 void fe_task_sleep(fe_nanoseconds length) {

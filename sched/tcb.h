@@ -61,6 +61,7 @@ struct fe_tcb {
     fe_atomic_u32 parking; /* park.h */
     fe_atomic_u64 joiner;  /* see FE_JOIN_ENDED */
     fe_atomic_u64 id;      /* 0: no task; written by spawn and by recycling */
+    fe_atomic_u64 kill;    /* kill.c: the id of the task that is to be killed; another's or 0: nobody asked */
 
     /* Set by spawn, then read-only. */
     fe_task_function function;
@@ -70,7 +71,15 @@ struct fe_tcb {
     char name[FE_TASK_NAME_MAX];
 
     /* The task itself (its fault handler included). */
-    uint32_t ending; /* ending.h: what its end has to do; 0 for most */
+    uint32_t ending;     /* ending.h: what its end has to do; 0 for most */
+    uint16_t unkillable; /* sections that it is in, one in the other (kill.c); all four 0 for most */
+    uint16_t rekillable;
+    uint16_t atomic;
+    uint8_t doom; /* enum fe_doom */
+
+    /* Under kills_lock: whether it is in that list, and its successor. */
+    bool kill_listed;
+    struct fe_tcb *kill_next;
 
     /* The task itself, and whoever joins it after its end. */
     struct fe_timer timer; /* for waits with a deadline */

@@ -5,6 +5,7 @@
  * Both sides follow one pattern: try; announce; look once more; park. What changes the queue looks for announcements
  * after the change, and both the change and the announcement are sequentially consistent, so one sees the other.
  */
+#include "kill.h"
 #include "meet.h"
 #include "misuse.h"
 
@@ -322,6 +323,8 @@ SHORT fe_status receive_waiting(struct fe_pipe *pipe, void *value, size_t bytes,
             return take_any(pipe, value) ? FE_OK : FE_ECLOSED;
         if (FE_UNLIKELY(deadline != FE_FOREVER) && fe_time_now() >= deadline)
             return FE_ETIMEDOUT;
+        if (FE_UNLIKELY(fe_kill_due(self)))
+            fe_kill_act(self);
     }
 }
 

@@ -102,6 +102,33 @@ void fe_task_yield(void);
 /* Ends the calling task with `value`, as returning from its function does. Task context. */
 FE_NORETURN void fe_task_exit(intptr_t value);
 
+/*
+ * Asks `task` to fail. It does so, with the outcome FE_KILLED, at its next wait, yield or preemption: at once if it waits now;
+ * what it waits for is then withdrawn. Killing a task twice is killing it once, and a task that ends by itself before it
+ * looks ends as it does. A task that has failed already, and unwinds, takes no notice.
+ *
+ * Task, scheduler and global context; never blocks. FE_OK: asked. FE_ENOENT: it has ended, or never was. FE_EINVAL: the
+ * caller itself, who may fe_fail. About 150 instructions for a task that waits.
+ */
+fe_status fe_task_kill(fe_task task);
+
+/*
+ * Sections. The calling task is not killed between fe_unkillable_begin and fe_unkillable_end: a kill that comes is acted on
+ * when the outermost section ends. Inside one, fe_rekillable_begin to fe_rekillable_end takes one level of it back.
+ *
+ * Between fe_atomically_begin and fe_atomically_end the task keeps its core: it is neither killed nor preempted, and it may not
+ * wait or yield: it fails if it would have to. (Operations that need not wait may be done: a send to a pipe with room.)
+ *
+ * Sections nest. An end without a beginning fails the task, as does returning from its function inside a section; failing
+ * ends all of them. Task context. About 10 instructions.
+ */
+void fe_unkillable_begin(void);
+void fe_unkillable_end(void);
+void fe_rekillable_begin(void);
+void fe_rekillable_end(void);
+void fe_atomically_begin(void);
+void fe_atomically_end(void);
+
 /* Fails the calling task with a message (printf-style, cut at FE_TASK_MESSAGE_MAX - 1). Outside a task: panics. */
 FE_NORETURN void fe_fail_at(const char *file, int line, const char *format, ...) FE_PRINTF(3, 4);
 #define fe_fail(...) fe_fail_at(__FILE__, __LINE__, __VA_ARGS__)
