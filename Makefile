@@ -36,7 +36,7 @@ endif
 include tools/deps.mk
 include arch/$(ARCH)/port.mk
 
-OUT := build/$(ARCH)-$(BUILD)$(if $(filter clang,$(CC)),-clang)
+OUT := build/$(ARCH)-$(BUILD)$(SANITIZE_NAME)$(if $(filter clang,$(CC)),-clang)
 
 # Tools -----------------------------------------------------------------------------------------------------------------
 # port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), SIZE_CFLAGS (with -Os, for
@@ -75,7 +75,9 @@ CONFIG := $(OUT)/.config
 CONFIGURED := $(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS) | $(SMALL): $(COLD_SRCS))
 $(shell mkdir -p $(OUT); echo '$(CONFIGURED)' | cmp -s - $(CONFIG) || echo '$(CONFIGURED)' > $(CONFIG))
 
-$(KERNEL_OBJS): FLAGS = $(COMMON) $(KERNEL_CFLAGS)
+$(KERNEL_OBJS): FLAGS = $(COMMON) $(KERNEL_CFLAGS) $(MORE)
+$(OUT)/arch/x86_64/switch.o: MORE = $(SWITCH_NAMES)
+$(OUT)/arch/host/sanitizer.o $(OUT)/arch/host/trap.o: MORE = $(SANITIZER_FILE)
 
 $(patsubst %,$(OUT)/%.o,$(basename $(COLD_SRCS))): FLAGS = $(COMMON) $(KERNEL_CFLAGS) $(SMALL)
 

@@ -75,6 +75,12 @@ FE_NORETURN void fe_arch_halt(void);
  */
 struct fe_arch_context {
     void *stack_pointer;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* arch/host/sanitizer.c */
+    void *fiber;
+    const void *bottom;
+    size_t bytes;
+    void (*entry)(void *passed);
+#endif
 };
 
 /*

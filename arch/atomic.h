@@ -44,6 +44,13 @@
 #include "../tests/model/atomic_relacy.h"
 #else
 
+/*
+ * Marks functions that read figures which other cores keep with plain stores, in words that do not tear: what is read was true
+ * a moment ago, orders nothing and is only shown. Making each such store atomic would cost the fast paths more than a figure
+ * is worth, so ThreadSanitizer is told to look away here, and nowhere else. Each read in one is volatile or atomic.
+ */
+#define FE_GLANCE __attribute__((no_sanitize("thread")))
+
 /* Keeps what follows on cache lines of its own: for what different cores write. */
 #define FE_CACHE_ALIGNED __attribute__((aligned(64)))
 

@@ -8,12 +8,13 @@
  */
 #include "internal.h"
 
+#include <arch/atomic.h>
 #include <ferrite/task.h>
 
 /* Relaxed: a figure, no order. */
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
-static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
+FE_GLANCE static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
     uint64_t slab_bytes = 0, live_bytes = 0;
     for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
         const struct fe_magazine *magazine = &heap->magazine[size_class];
@@ -42,7 +43,7 @@ static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics
     sum->cached_bytes += slab_bytes > live_bytes ? slab_bytes - live_bytes : 0;
 }
 
-static void add_large(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
+FE_GLANCE static void add_large(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
     uint64_t bytes = READ(heap->large_allocated_bytes) - READ(heap->large_freed_bytes);
     sum->allocations += READ(heap->large_allocations);
     sum->frees += READ(heap->large_frees);
@@ -61,7 +62,7 @@ static void add_large(const struct fe_heap_core *heap, struct fe_heap_statistics
     sum->pages += bytes / FE_PAGE_SIZE;
 }
 
-void fe_heap_statistics(int core, struct fe_heap_statistics *statistics) {
+FE_GLANCE void fe_heap_statistics(int core, struct fe_heap_statistics *statistics) {
     struct fe_heap_statistics sum = {0};
     for (unsigned index = 0; index < FE_CORES_MAX; index++) {
         const struct fe_heap_core *heap = fe_heap_core_at(index);
@@ -71,7 +72,7 @@ void fe_heap_statistics(int core, struct fe_heap_statistics *statistics) {
         add_large(heap, &sum);
     }
     if (core == FE_ANY_CORE)
-        sum.pages += READ(fe_heap_grants.metadata_pages) + fe_heap_map.pages;
+        sum.pages += READ(fe_heap_grants.metadata_pages) + READ(fe_heap_map.pages);
     sum.live_blocks = sum.allocations > sum.frees ? sum.allocations - sum.frees : 0;
     *statistics = sum;
 }

@@ -198,9 +198,11 @@ void fe_page_free_run(uint64_t page, size_t pages) {
         index += (size_t)1 << piece;
         rest -= (size_t)1 << piece;
     }
-    if (FE_UNLIKELY(first + pages < end && (fe_buddy.state[first + pages] & FE_PAGE_NEXT) != 0))
+    fe_spinlock_acquire(&fe_buddy.lock); /* what lies behind the run may be another's */
+    if (FE_UNLIKELY(first + pages < end && (fe_buddy.state[first + pages] & FE_PAGE_NEXT) != 0)) {
+        fe_spinlock_release(&fe_buddy.lock);
         refuse(page, pages);
-    fe_spinlock_acquire(&fe_buddy.lock);
+    }
     for (size_t index = first, rest = pages; rest > 0;) {
         unsigned piece = fe_buddy_order_at(index, rest);
         fe_buddy.state[index] = 0;

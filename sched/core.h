@@ -109,8 +109,8 @@ struct fe_sched_state {
 
     /* Under stacks_lock: growth of the stack arena and the depot of cached stacks; taken once per 32 stacks. */
     struct fe_spinlock stacks_lock;
-    uintptr_t stacks_end[FE_STACK_CLASSES]; /* where each class's part of the arena has been granted to */
-    struct fe_tcb *depot[FE_STACK_CLASSES];
+    uintptr_t stacks_end[FE_STACK_CLASSES];    /* where each class's part of the arena has been granted to */
+    fe_atomic_pointer depot[FE_STACK_CLASSES]; /* struct fe_tcb *; read without the lock as a hint only */
 
     /* Under kills_lock: tasks that were killed while they did not wait, first come first (kill.c). */
     struct fe_spinlock kills_lock;

@@ -79,20 +79,31 @@ void fe_scheduler_publish(struct fe_core *core) {
 
 /* Figures --------------------------------------------------------------------------------------------------------- */
 
-fe_status fe_core_statistics(unsigned core, struct fe_core_statistics *statistics) {
+#define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED) /* figures: no order */
+
+FE_GLANCE fe_status fe_core_statistics(unsigned core, struct fe_core_statistics *statistics) {
     if (core >= fe_sched.cores || !fe_sched.schedulers[core])
         return FE_EINVAL;
     const struct fe_scheduler *scheduler = fe_sched.schedulers[core];
-    *statistics = scheduler->statistics;
-    statistics->idle = fe_clock_length(scheduler->idle_ticks);
-    statistics->spawned += fe_load_relaxed(&scheduler->spawned); /* figures; what is counted apart are weak tasks */
-    statistics->ended += fe_load_relaxed(&scheduler->ended);
-    statistics->queued = fe_ring_length(&scheduler->ring) + (scheduler->lifo != NULL) + (scheduler->first != NULL);
+    const struct fe_core_statistics *kept = &scheduler->statistics;
+    *statistics = (struct fe_core_statistics){
+        .switches = READ(kept->switches),
+        .steals = READ(kept->steals),
+        .stolen = READ(kept->stolen),
+        .sleeps = READ(kept->sleeps),
+        .interrupts = READ(kept->interrupts),
+        .ipis = READ(kept->ipis),
+        .wakeups_sent = READ(kept->wakeups_sent),
+        .spawned = READ(kept->spawned) + fe_load_relaxed(&scheduler->spawned), /* what is counted apart are weak tasks */
+        .ended = READ(kept->ended) + fe_load_relaxed(&scheduler->ended),
+        .idle = fe_clock_length(READ(scheduler->idle_ticks)),
+        .queued = fe_ring_length(&scheduler->ring) + (READ(scheduler->lifo) != NULL) + (READ(scheduler->first) != NULL),
+    };
     return FE_OK;
 }
 
 /* All of this changes under our eyes; a listing is a glance. */
-static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_task_information *entry) {
+FE_GLANCE static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_task_information *entry) {
     *entry = (struct fe_task_information){
         .task = {(struct fe_tcb *)(uintptr_t)tcb, id},
         .state = FE_TASK_READY,
@@ -115,7 +126,7 @@ static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_task_infor
     }
 }
 
-size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
+FE_GLANCE size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
     size_t count = 0;
     for (unsigned class = 0; class < FE_STACK_CLASSES; class ++) {
         size_t slot_bytes = FE_STACK_SLOT << class;
@@ -135,7 +146,7 @@ size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
     return count;
 }
 
-void fe_memory_statistics(struct fe_memory_statistics *statistics) {
+FE_GLANCE void fe_memory_statistics(struct fe_memory_statistics *statistics) {
     struct fe_page_statistics pages;
     struct fe_heap_statistics heap;
     fe_page_statistics(&pages);

@@ -88,9 +88,9 @@ static fe_status make_slot(struct fe_scheduler *self, unsigned class, struct fe_
 static void fill_from_depot(struct fe_scheduler *self, unsigned class) {
     struct fe_stack_cache *cache = &self->stacks[class];
     fe_spinlock_acquire(&fe_sched.stacks_lock);
-    for (unsigned i = 0; i < FE_STACK_BATCH && fe_sched.depot[class]; i++) {
-        struct fe_tcb *tcb = fe_sched.depot[class];
-        fe_sched.depot[class] = tcb->next;
+    for (unsigned i = 0; i < FE_STACK_BATCH && fe_load_relaxed(&fe_sched.depot[class]); i++) {
+        struct fe_tcb *tcb = (struct fe_tcb *)fe_load_relaxed(&fe_sched.depot[class]);
+        fe_store_relaxed(&fe_sched.depot[class], tcb->next);
         tcb->next = cache->head;
         cache->head = tcb;
         cache->count++;
@@ -106,7 +106,7 @@ fe_status fe_stack_take(struct fe_scheduler *self, size_t bytes, struct fe_tcb *
     bytes = (bytes + FE_PAGE_SIZE - 1) & ~(FE_PAGE_SIZE - 1);
     unsigned class = class_of(bytes);
     struct fe_stack_cache *cache = &self->stacks[class];
-    if (!cache->head && fe_sched.depot[class]) /* a hint; the depot is looked at again under its lock */
+    if (!cache->head && fe_load_relaxed(&fe_sched.depot[class])) /* a hint; the depot is looked at again under its lock */
         fill_from_depot(self, class);
     struct fe_tcb *tcb = cache->head;
     if (tcb) {
@@ -190,8 +190,8 @@ void fe_stack_recycle_slowly(struct fe_scheduler *self, struct fe_tcb *tcb) {
     for (unsigned i = 0; i < FE_STACK_BATCH; i++) {
         struct fe_tcb *spilled = cache->head;
         cache->head = spilled->next;
-        spilled->next = fe_sched.depot[class];
-        fe_sched.depot[class] = spilled;
+        spilled->next = (struct fe_tcb *)fe_load_relaxed(&fe_sched.depot[class]);
+        fe_store_relaxed(&fe_sched.depot[class], spilled);
     }
     fe_spinlock_release(&fe_sched.stacks_lock);
     cache->count -= FE_STACK_BATCH;

@@ -40,10 +40,6 @@
 #include "../x86_64/context.h"
 #include "sanitizer.h"
 
-FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument) {
-    fe_x86_restart(stack_top, entry, argument);
-}
-
 extern __thread struct fe_core *fe_host_core;
 
 static inline struct fe_core *fe_arch_core(void) {

@@ -70,6 +70,10 @@ static void handle(int number, siginfo_t *information, void *context) {
     fe_x86_describe_fault(&frame, (uintptr_t)registers[REG_CR2], &fault);
     fault.nested = frame.rsp - signal_stack < SIGNAL_STACK;
     fe_arch_hooks.fault(&fault);
+#ifdef __SANITIZE_ADDRESS__
+    if (frame.rsp != fault.stack_pointer) /* redirected */
+        fe_host_frames_dropped(fault.stack_pointer, (void *)frame.rsp);
+#endif
     restore(registers, &frame);
 }
 

@@ -15,9 +15,14 @@
  */
 #include "run.h"
 
-#define TIMEOUT_DEFAULT (60 * FE_SECOND)
-#define FINI_TIMEOUT (10 * FE_SECOND)
-#define SETTLE_TIMEOUT (2 * FE_SECOND) /* for what a test's last frees and ends still do on other cores */
+#ifdef FE_SANITIZED
+#define PATIENCE 10 /* what a sanitizer costs, roughly */
+#else
+#define PATIENCE 1
+#endif
+#define TIMEOUT_DEFAULT (60 * PATIENCE * FE_SECOND)
+#define FINI_TIMEOUT (10 * PATIENCE * FE_SECOND)
+#define SETTLE_TIMEOUT (2 * PATIENCE * FE_SECOND) /* for what a test's last frees and ends still do on other cores */
 #define SLOW FE_SECOND
 #define PATTERN_MAX 512
 #define NAME_MAX 128

@@ -31,6 +31,13 @@ const struct machine machines[] = {
     {"host-smp2-basic", "host", "release", "2", "", "", "basic"},
     {"host-smp4", "host", "release", "4", "", "", "libuv"},
     {"host-smp4-checked", "host", "checked", "4", "", "", "libuv"},
+    {"host-address-smp1", "host", "release-address", "1", "", "", "libuv"},
+    {"host-address-smp2", "host", "release-address", "2", "", "", "libuv"},
+    {"host-address-smp4", "host", "release-address", "4", "", "", "libuv"},
+    {"host-thread-smp1", "host", "release-thread", "1", "", "", "libuv"},
+    {"host-thread-smp2", "host", "release-thread", "2", "", "", "libuv"},
+    {"host-thread-smp2-basic", "host", "release-thread", "2", "", "", "basic"},
+    {"host-thread-smp4", "host", "release-thread", "4", "", "", "libuv"},
 };
 const size_t machine_count = sizeof(machines) / sizeof(machines[0]);
 
