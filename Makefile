@@ -23,8 +23,8 @@ endif
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-ifeq ($(filter $(ARCH),x86_64 aarch64 host),)
-$(error ARCH=$(ARCH): choose x86_64, aarch64 or host)
+ifeq ($(filter $(ARCH),x86_64 aarch64 host sim),)
+$(error ARCH=$(ARCH): choose x86_64, aarch64, host or sim)
 endif
 ifeq ($(filter $(BUILD),release checked),)
 $(error BUILD=$(BUILD): choose release or checked)
@@ -46,7 +46,8 @@ COMPILE := $(if $(filter clang,$(CC)),clang --target=$(TARGET),$(CROSS)gcc)
 LD      := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
 NM      := $(CROSS)nm
-LINK    ?= $(LD) $(PORT_LDFLAGS) -T linker/$(ARCH).ld --gc-sections
+LINKER_SCRIPT ?= linker/$(ARCH).ld
+LINK    ?= $(LD) $(PORT_LDFLAGS) -T $(LINKER_SCRIPT) --gc-sections
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wundef \
             -Wpointer-arith -Wwrite-strings -Wvla -Werror
@@ -96,7 +97,7 @@ include tools/libfdt.mk
 
 # The kernel's objects as one, its memory functions local so that a program's libc cannot stand in for them.
 $(OUT)/kernel.o: $(KERNEL_OBJS)
-	$(Q)$(LD) -r -o $@.tmp $^ && $(OBJCOPY) $(addprefix --localize-symbol=,memcpy memmove memset memcmp strlen strcmp) $@.tmp $@ && rm $@.tmp
+	$(Q)$(LD) -r $(KERNEL_LDFLAGS) -o $@.tmp $^ && $(OBJCOPY) $(addprefix --localize-symbol=,memcpy memmove memset memcmp strlen strcmp) $@.tmp $@ && rm $@.tmp
 
 # Programs --------------------------------------------------------------------------------------------------------------
 # APP is an example's name or any folder with C files in it; app.mk may set STACK and EXTRA_SRCS.

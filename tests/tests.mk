@@ -35,7 +35,7 @@ build/host/guest-tests: $(wildcard tests/host/*.c tests/host/*.h) | deps-test
 	@$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.c,$^) -lcriterion
 
 # Unit suites and models ------------------------------------------------------------------------------------------------
--include tests/unit/unit.mk tests/fuzz/fuzz.mk
+-include tests/unit/unit.mk tests/fuzz/fuzz.mk tests/sim/sim.mk
 unit-programs: $(UNIT_PROGRAMS)
 
 # The suites of TESTS_EXTRA on the host, under Criterion itself: one program, build/host/extra.

@@ -20,7 +20,7 @@ endef
 # fe_main nor anything else can clash with theirs. What its FE_PROGRAM put into section fe_programs is the way in.
 # The kernel keeps its memory functions to itself, so that a libc's can serve the program; without one the program gets the
 # port's own a second time, since compilers call them. (On the host it has Linux's.)
-PROGRAM_MEMORY := $(if $(filter host,$(ARCH)),,$(OUT)/arch/bare/memory.o)
+PROGRAM_MEMORY := $(if $(filter host sim,$(ARCH)),,$(OUT)/arch/bare/memory.o)
 
 # A frame larger than a page is touched page by page, so that it meets the guard and does not step over it. clang 14 can't
 # do so for bare machines: there a program built with it can overrun the guard with one frame.
@@ -30,7 +30,7 @@ PROGRAM_FLAGS_aarch64 := -fstack-clash-protection --param=stack-clash-protection
 PROGRAM_FLAGS         := $(if $(filter gcc,$(CC)),$(PROGRAM_FLAGS_$(ARCH)))
 
 # $(call containers,NAME): the files that a program is linked to: an ELF, and on bare machines a raw image.
-containers = $(OUT)/$(1).elf $(if $(filter host,$(ARCH)),,$(OUT)/$(1).bin)
+containers = $(OUT)/$(1).elf $(if $(filter host sim,$(ARCH)),,$(OUT)/$(1).bin)
 
 define program
 $(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $$($(1)_EXTRA_SRCS)
@@ -39,7 +39,7 @@ $(1)_LINK := $$($(1)_OBJS) $$(patsubst %,$$(OUT)/%.part.o,$$($(1)_PROGRAMS)) $$(
 $$($(1)_OBJS): FLAGS = $$(COMMON) $$(PROGRAM_FLAGS) $$($(1)_CFLAGS)
 $$(OUT)/$(1).part.o: $$($(1)_OBJS)
 	$$(Q)$$(LD) -r -o $$@.tmp $$^ && $$(OBJCOPY) --keep-global-symbol=none $$@.tmp $$@ && rm $$@.tmp
-$$(OUT)/$(1).elf: $$($(1)_LINK) $$(OUT)/kernel.o linker/$$(ARCH).ld tools/symbols
+$$(OUT)/$(1).elf: $$($(1)_LINK) $$(OUT)/kernel.o $$(LINKER_SCRIPT) tools/symbols
 	$$(Q)$$(LINK) -o $$@.1 $$($(1)_LINK) $$(OUT)/kernel.o $$(LINK_LIBS)
 	@tools/symbols $$(NM) $$@.1 > $$@.symbols.S
 	@$$(COMPILE) $$(COMMON) -D__ASSEMBLER__ -c $$@.symbols.S -o $$@.symbols.o
