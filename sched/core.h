@@ -134,6 +134,8 @@ struct fe_loop_ops {
     void (*wake)(unsigned index);
     /* Asks for the timer interrupt at `deadline`; FE_FOREVER: none. */
     void (*arm)(fe_nanoseconds deadline);
+    /* The timer interrupt comes to a core that does not wait, too: nobody need look at the clock. */
+    bool interrupts;
 };
 extern const struct fe_loop_ops fe_loop_interrupts, fe_loop_basic;
 
@@ -258,6 +260,7 @@ void fe_stack_flush_requested(struct fe_scheduler *scheduler);
 
 /* timer.c */
 void fe_timers_poll(struct fe_scheduler *scheduler);
+bool fe_timers_tell(const struct fe_scheduler *scheduler); /* no poll is needed: an interrupt comes for what comes next */
 fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *scheduler); /* answers the next deadline */
 
 /* task.c */

@@ -36,7 +36,7 @@ static void interrupts_arm(fe_nanoseconds deadline) {
         fe_machine.timer_arm(fe_clock_counter(deadline));
 }
 
-const struct fe_loop_ops fe_loop_interrupts = {"interrupts", interrupts_wait, interrupts_wake, interrupts_arm};
+const struct fe_loop_ops fe_loop_interrupts = {"interrupts", interrupts_wait, interrupts_wake, interrupts_arm, true};
 
 /* Basic ----------------------------------------------------------------------------------------------------------- */
 
@@ -57,7 +57,7 @@ static void basic_arm(fe_nanoseconds deadline) {
     (void)deadline;
 }
 
-const struct fe_loop_ops fe_loop_basic = {"basic", basic_wait, basic_wake, basic_arm};
+const struct fe_loop_ops fe_loop_basic = {"basic", basic_wait, basic_wake, basic_arm, false};
 
 const struct fe_loop_ops *fe_loop_default(void) {
     return fe_machine.loop ? fe_machine.loop : &fe_loop_interrupts;

@@ -36,12 +36,12 @@
 #endif
 
 struct fe_ring {
+    FE_CACHE_ALIGNED fe_speculative_pointer slots[FE_RING_CAPACITY]; /* first: a slot's address is one sum */
     /* Claims: the owner and thieves. */
     FE_CACHE_ALIGNED fe_atomic_u64 head;
     /* Written by the owner. */
     fe_atomic_u64 tail;
     fe_atomic_pointer unfinished; /* pushed, but not to be used yet */
-    FE_CACHE_ALIGNED fe_speculative_pointer slots[FE_RING_CAPACITY];
 };
 
 /* Makes *ring empty. Before any other core knows of it. */

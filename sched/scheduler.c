@@ -100,15 +100,50 @@ static void note_unusual(struct fe_scheduler *self, const struct fe_tcb *next) {
         self->pinned.head || (next && next->home != FE_ANY_CORE) || (self->lifo && self->lifo->home != FE_ANY_CORE);
 }
 
+static inline void count_switches(struct fe_scheduler *self) {
+    self->statistics.switches += (uint64_t)(FE_POLL_INTERVAL - self->ticks_left);
+    self->ticks_left = FE_POLL_INTERVAL;
+}
+
+/*
+ * Whether the poll that is due would find nothing, so that the switch to the scheduler can be spared. Timers tell by an
+ * interrupt, that is as attention, where the loop has them. What is pushed into the inbox as we look waits for the next poll,
+ * as it would if it came a moment later.
+ */
+static bool nothing_to_poll(struct fe_scheduler *self) {
+    if (!fe_inbox_empty(&self->inbox) || fe_machine.poll != NULL || !fe_timers_tell(self) ||
+        self->reserve_count < FE_STACK_RESERVE || fe_load_relaxed(&self->ended) != self->ended_checked)
+        return false;
+    fe_heap_poll();
+    return true;
+}
+
+/* The next task with the queues before `lifo`: so that tasks which wake each other do not starve the rest. */
+static struct fe_tcb *take_queues_first(struct fe_scheduler *self) {
+    struct fe_tcb *next = take_in_turn(self);
+    if (!next) {
+        next = self->lifo;
+        self->lifo = NULL;
+    }
+    return next;
+}
+
 /* The long way to the next task; NULL: the scheduler has to look first. */
 struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *self) {
     struct fe_tcb *next = NULL;
-    if (!self->unusual.attention && self->ticks_left >= 0) {
+    if (self->unusual.attention) {
+        /* to the scheduler */
+    } else if (self->ticks_left >= 0) {
         next = self->lifo;
         if (next)
             self->lifo = NULL;
         else
             next = take_in_turn(self);
+    } else if (nothing_to_poll(self)) {
+        count_switches(self);
+        next = take_queues_first(self);
+        if (next)
+            self->ticks_left--;
     }
     note_unusual(self, next);
     return next;
@@ -252,8 +287,7 @@ static void look_for_termination(struct fe_scheduler *self) {
 
 static void poll(struct fe_scheduler *self) {
     self->unusual.attention = 0;
-    self->statistics.switches += (uint64_t)(FE_POLL_INTERVAL - self->ticks_left);
-    self->ticks_left = FE_POLL_INTERVAL;
+    count_switches(self);
     if (FE_UNLIKELY(fe_machine.poll != NULL))
         fe_machine.poll();
     drain_inbox(self);
@@ -335,11 +369,7 @@ static struct fe_tcb *take_after_poll(struct fe_scheduler *self) {
     struct fe_tcb *next = self->first;
     self->first = NULL;
     if (!next)
-        next = take_in_turn(self);
-    if (!next) {
-        next = self->lifo;
-        self->lifo = NULL;
-    }
+        next = take_queues_first(self);
     note_unusual(self, next);
     return next;
 }

@@ -97,6 +97,11 @@ fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *self) {
     return next_due(self);
 }
 
+bool fe_timers_tell(const struct fe_scheduler *self) {
+    fe_nanoseconds next = next_due(self);
+    return next == FE_FOREVER || (fe_sched.loop->interrupts && self->armed <= next);
+}
+
 /* Fires what is due, and arms the one-shot timer for what comes next. */
 void fe_timers_poll(struct fe_scheduler *self) {
     fe_nanoseconds next = next_due(self);

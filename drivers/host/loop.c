@@ -146,4 +146,4 @@ static void libuv_arm(fe_nanoseconds deadline) {
     (void)deadline; /* libuv_wait is told; a busy core looks at the clock at each poll */
 }
 
-const struct fe_loop_ops fe_loop_libuv = {"libuv", libuv_wait, libuv_wake, libuv_arm};
+const struct fe_loop_ops fe_loop_libuv = {"libuv", libuv_wait, libuv_wake, libuv_arm, false};
