@@ -52,12 +52,11 @@ struct table_register {
     uint64_t base;
 } __attribute__((packed));
 
+/* From bit 0 up: the handler's address, 16 bits; selector, 16; slot of the interrupt stack table, 8; type, 8; the address, 48. */
 struct gate {
-    uint16_t offset_low, selector;
-    uint8_t ist, type;
-    uint16_t offset_middle;
-    uint32_t offset_high, reserved;
+    uint64_t low, high;
 };
+#define GATE_INTERRUPT (UINT64_C(0x8e) << 40) /* present, interrupts masked */
 
 const char fe_arch_name[] = "x86_64";
 struct fe_x86_features fe_x86_features;
@@ -133,14 +132,9 @@ static unsigned slot_of(unsigned vector) {
 static void idt_fill(void) {
     for (unsigned vector = 0; vector < 256; vector++) {
         uint64_t stub = (uint64_t)(uintptr_t)fe_x86_stubs + 16 * (uint64_t)vector;
-        idt[vector] = (struct gate){
-            .offset_low = (uint16_t)stub,
-            .selector = FE_X86_CODE_SELECTOR,
-            .ist = (uint8_t)slot_of(vector),
-            .type = 0x8e, /* present, interrupt gate: interrupts masked */
-            .offset_middle = (uint16_t)(stub >> 16),
-            .offset_high = (uint32_t)(stub >> 32),
-        };
+        idt[vector].low = (stub & 0xffff) | FE_X86_CODE_SELECTOR << 16 | (uint64_t)slot_of(vector) << 32 |
+                          GATE_INTERRUPT | (stub >> 16 & 0xffff) << 48;
+        idt[vector].high = stub >> 32;
     }
 }
 

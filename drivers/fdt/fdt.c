@@ -1,12 +1,29 @@
 /*
- * Reading a device tree that has been checked. libfdt keeps every access inside the tree; what is checked here is what
- * it leaves to its callers: lengths of properties, cell counts, and translations through buses. Nodes are found by the
+ * Reading a device tree that has been checked: its header here, the rest by the index. libfdt is told that it reads a sound tree
+ * (FDT_ASSUME_MASK in tools/libfdt.mk). What is checked here besides is what it leaves to its callers: lengths of properties, cell counts, and translations through buses. Nodes are found by the
  * index (index.h), their properties by libfdt.
  */
 #include "fdt.h"
 #include "index.h"
 
 #include <libfdt.h>
+
+#define OLDEST_VERSION 17 /* of 2007; older ones align their values in another way */
+
+static bool inside(uint32_t offset, uint32_t bytes, size_t total) {
+    return offset >= sizeof(struct fdt_header) && offset <= total && bytes <= total - offset;
+}
+
+/* The list of reservations ends, by an empty one, before the tree does. */
+static bool reservations_end(const void *blob, size_t total) {
+    const uint32_t entry = sizeof(struct fdt_reserve_entry);
+    for (uint32_t at = fdt_off_mem_rsvmap(blob); inside(at, entry, total); at += entry) {
+        const struct fdt_reserve_entry *reservation = (const void *)((const char *)blob + at);
+        if (reservation->size == 0)
+            return true;
+    }
+    return false;
+}
 
 bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain complain) {
     if (available < sizeof(struct fdt_header) || fdt_magic(blob) != FDT_MAGIC) {
@@ -24,9 +41,14 @@ bool fe_fdt_check(const void *blob, size_t available, size_t *bytes, fe_complain
                  fdt_off_mem_rsvmap(blob), fdt_off_dt_struct(blob));
         return false;
     }
-    int error = fdt_check_full(blob, total);
-    if (error) {
-        complain("device tree: %s", fdt_strerror(error));
+    if (fdt_version(blob) < OLDEST_VERSION || fdt_last_comp_version(blob) > OLDEST_VERSION) {
+        complain("device tree: version %u (as old as %u): %u is read", fdt_version(blob), fdt_last_comp_version(blob),
+                 OLDEST_VERSION);
+        return false;
+    }
+    if (!inside(fdt_off_dt_struct(blob), fdt_size_dt_struct(blob), total) ||
+        !inside(fdt_off_dt_strings(blob), fdt_size_dt_strings(blob), total) || !reservations_end(blob, total)) {
+        complain("device tree: a part of it lies outside its %zu bytes: damaged", total);
         return false;
     }
     *bytes = total;

@@ -32,8 +32,7 @@ struct fe_fdt_index {
 /* Of the tree checked last. Written by the boot core before there is another, and gone once it has booted. */
 extern struct fe_fdt_index fe_fdt_index;
 
-/* Makes it from a tree that fdt_check_full has passed. False: the tree is of an old version, or nests too deeply; it
- * complained. Nodes beyond FE_FDT_NODES_MAX are complained of and left out. */
+/* Makes it from a tree whose header is sound (fe_fdt_check). False: the tree is damaged, or nests too deeply; it complained. Nodes beyond FE_FDT_NODES_MAX are complained of and left out. */
 bool fe_fdt_index_make(const void *blob, fe_complain complain);
 
 /* The index of the node at `offset`; FE_FDT_NODES_MAX if there is none. */

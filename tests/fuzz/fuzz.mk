@@ -39,7 +39,7 @@ $(FUZZ_LIBFDT): LIBFDT_FILES += fdt_rw fdt_wip
 $(FUZZ_LIBFDT): tests/fuzz/fuzz.mk tools/libfdt.mk
 	@mkdir -p $(@D)
 	@echo "  CC $@"
-	@$(LIBFDT_UNIT) | $(FUZZ_CC) $(FUZZ_CFLAGS) -I $(LIBFDT_DIR)/libfdt -w -x c -c - -o $@
+	@( $(LIBFDT_UNIT) ) | $(FUZZ_CC) $(FUZZ_CFLAGS) -I $(LIBFDT_DIR)/libfdt -w -x c -c - -o $@
 
 fuzz-programs: $(FUZZ_PROGRAMS)
 

@@ -38,7 +38,7 @@ $(UNIT_LIBFDT): LIBFDT_FILES += fdt_rw fdt_wip
 $(UNIT_LIBFDT): tests/unit/unit.mk tools/libfdt.mk
 	@mkdir -p $(@D)
 	@echo "  CC $@"
-	@$(LIBFDT_UNIT) | $(UNIT_CC) $(UNIT_CFLAGS) -I $(LIBFDT_DIR)/libfdt -w -x c -c - -o $@
+	@( $(LIBFDT_UNIT) ) | $(UNIT_CC) $(UNIT_CFLAGS) -I $(LIBFDT_DIR)/libfdt -w -x c -c - -o $@
 
 unit: $(UNIT_PROGRAMS)
 	@status=0; for program in $^; do $$program --short-filename -j2 || status=1; done; exit $$status
