@@ -14,6 +14,7 @@ INITRD  ?= README.md
 CMDLINE ?=
 TIMEOUT ?= 0
 SEED    ?=
+HEAP    ?= hardened
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
@@ -29,6 +30,9 @@ endif
 ifeq ($(filter $(BUILD),release checked),)
 $(error BUILD=$(BUILD): choose release or checked)
 endif
+ifeq ($(filter $(HEAP),hardened plain),)
+$(error HEAP=$(HEAP): choose hardened or plain)
+endif
 ifeq ($(filter $(CC),gcc clang),)
 $(error CC=$(CC): choose gcc or clang)
 endif
@@ -36,7 +40,8 @@ endif
 include tools/deps.mk
 include arch/$(ARCH)/port.mk
 
-OUT := build/$(ARCH)-$(BUILD)$(SANITIZE_NAME)$(if $(filter clang,$(CC)),-clang)
+# HEAP=plain builds the exchange heap's hardening out, for one benchmark that says what it costs.
+OUT := build/$(ARCH)-$(BUILD)$(SANITIZE_NAME)$(if $(filter clang,$(CC)),-clang)$(if $(filter plain,$(HEAP)),-plain)
 
 # Tools -----------------------------------------------------------------------------------------------------------------
 # port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), SIZE_CFLAGS (with -Os, for
@@ -56,7 +61,8 @@ COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-
             $(if $(filter gcc,$(CC)),-fno-tree-loop-distribute-patterns) \
             $(if $(filter gcc-release,$(CC)-$(BUILD)),-momit-leaf-frame-pointer) \
             -I include -I . -I arch/$(ARCH) -DFE_ARCH_NAME='"$(ARCH)"' \
-            $(if $(filter checked,$(BUILD)),-DFE_CHECKED -fno-optimize-sibling-calls) $(WARNINGS) $(PORT_CFLAGS)
+            $(if $(filter checked,$(BUILD)),-DFE_CHECKED -fno-optimize-sibling-calls) \
+            $(if $(filter plain,$(HEAP)),-DFE_HEAP_PLAIN) $(WARNINGS) $(PORT_CFLAGS)
 
 # Kernel ----------------------------------------------------------------------------------------------------------------
 KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(if $(filter y,$(LIBFDT)),drivers/fdt) $(DRIVERS) kernel

@@ -47,6 +47,9 @@ struct fe_core {
 /* The calling core's struct fe_core. Read afresh by each call (never cached over a possible switch: a task may resume
  * on another core). NULL-safe only after fe_arch_core_set. */
 static inline struct fe_core *fe_arch_core(void);
+/* fe_arch_core()->heap, which the heap reads in each operation: a port that can do it in one load defines the macro
+ * FE_ARCH_CORE_HEAP and the function. */
+static inline void *fe_arch_core_heap(void);
 /* Makes `core` the calling core's. core->self must already point to itself. */
 static inline void fe_arch_core_set(struct fe_core *core);
 /* The calling core's hardware id, from the hardware. */
@@ -255,6 +258,12 @@ extern const char fe_arch_name[];
 
 /* Last, so that it sees the whole contract. A port without an address space of its own (host/) redefines the bases above. */
 #include "port.h"
+
+#ifndef FE_ARCH_CORE_HEAP
+static inline void *fe_arch_core_heap(void) {
+    return fe_arch_core()->heap;
+}
+#endif
 
 static inline void *fe_direct(uint64_t physical) {
     return (void *)(uintptr_t)(FE_DIRECT_BASE + physical);

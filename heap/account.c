@@ -14,14 +14,37 @@
 /* Relaxed: a figure, no order. */
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 
+/* Blocks of `owner` that `other` has freed and not posted yet, by size. */
+FE_GLANCE static void add_gathered(const struct fe_heap_core *other, unsigned owner, uint64_t *blocks, uint64_t *bytes) {
+    for (unsigned n = 0; n < FE_GATHERS; n++) {
+        const struct fe_gather *gather = &other->gather[n];
+        uint32_t key = READ(gather->key);
+        if (key == 0 || (key - 1) / FE_CLASSES != owner)
+            continue;
+        uint64_t count = (uint64_t)(READ(gather->top) - &READ(gather->batch)->slot[1]);
+        if (count > FE_BATCH_SLOTS) /* it has just been posted, or begun */
+            continue;
+        *blocks += count;
+        *bytes += count * fe_class_size((key - 1) % FE_CLASSES);
+    }
+}
+
+/* Slots of the class that the core has at hand, in its magazine and depot. */
+FE_GLANCE static uint64_t at_hand(const struct fe_heap_core *heap, unsigned size_class) {
+    const struct fe_slot *limit = READ(heap->magazine[size_class].limit);
+    if (limit == NULL)
+        return 0;
+    uint64_t slots = (uint64_t)(READ(heap->magazine[size_class].top) - (limit - fe_class_magazine(size_class)));
+    return (slots <= FE_BATCH_SLOTS ? slots : 0) + READ(heap->store[size_class].slots);
+}
+
 FE_GLANCE static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {
     uint64_t slab_bytes = 0, live_bytes = 0;
     for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
-        const struct fe_magazine *magazine = &heap->magazine[size_class];
-        uint64_t frees = READ(magazine->frees);
-        uint64_t at_hand = (uint64_t)(READ(magazine->top) - magazine->base);
-        uint64_t allocations = frees + READ(magazine->supplied) - READ(magazine->returned) - at_hand;
-        uint64_t slabs = READ(magazine->slabs);
+        const struct fe_store *store = &heap->store[size_class];
+        uint64_t frees = READ(heap->magazine[size_class].frees);
+        uint64_t allocations = frees + READ(store->supplied) - READ(store->returned) - at_hand(heap, size_class);
+        uint64_t slabs = READ(store->slabs);
         sum->allocations += allocations;
         sum->frees += frees;
         live_bytes += (allocations - frees) * fe_class_size(size_class);
@@ -30,12 +53,13 @@ FE_GLANCE static void add_small(const struct fe_heap_core *heap, struct fe_heap_
     }
     for (unsigned core = 0; core < FE_CORES_MAX; core++) {
         const struct fe_heap_core *other = fe_heap_core_at(core);
-        if (other == NULL)
+        if (other == NULL || other == heap)
             continue;
-        const struct fe_gather *gather = &other->gather[heap->index];
-        sum->remote_frees += READ(gather->blocks);
-        sum->frees += READ(gather->blocks);
-        live_bytes -= READ(gather->bytes);
+        uint64_t blocks = READ(other->freed[heap->index].blocks), bytes = READ(other->freed[heap->index].bytes);
+        add_gathered(other, heap->index, &blocks, &bytes);
+        sum->remote_frees += blocks;
+        sum->frees += blocks;
+        live_bytes -= bytes;
     }
     if ((int64_t)live_bytes < 0) /* a free seen before the allocation that it undoes */
         live_bytes = 0;
@@ -51,10 +75,10 @@ FE_GLANCE static void add_large(const struct fe_heap_core *heap, struct fe_heap_
         const struct fe_heap_core *other = fe_heap_core_at(core);
         if (other == NULL)
             continue;
-        const struct fe_gather *gather = &other->gather[heap->index];
-        sum->remote_frees += READ(gather->large_blocks);
-        sum->frees += READ(gather->large_blocks);
-        bytes -= READ(gather->large_bytes);
+        const struct fe_freed *freed = &other->freed[heap->index];
+        sum->remote_frees += READ(freed->large_blocks);
+        sum->frees += READ(freed->large_blocks);
+        bytes -= READ(freed->large_bytes);
     }
     if ((int64_t)bytes < 0) /* as above */
         bytes = 0;
@@ -80,12 +104,12 @@ FE_GLANCE void fe_heap_statistics(int core, struct fe_heap_statistics *statistic
 static size_t leaks_of_slab(const struct fe_span *slab, void (*report)(const struct fe_heap_leak *, void *),
                             void *argument) {
     size_t found = 0;
-    for (uint32_t slot = 0; slot < slab->carved; slot++) {
+    for (uint32_t slot = 0; slot < slab->count; slot++) {
         if (fe_slot_state(&slab->state[slot]) != FE_SLOT_LIVE)
             continue;
         found++;
         struct fe_heap_leak leak = {(void *)(slab->base + (uintptr_t)slot * slab->size), slab->size, slab->core,
-                                    fe_site_of(slab, slot)};
+                                    fe_note_site(slab, slot)};
         if (report != NULL)
             report(&leak, argument);
     }
@@ -97,14 +121,14 @@ size_t fe_heap_leaks(void (*report)(const struct fe_heap_leak *leak, void *argum
     for (unsigned index = 0; index < FE_CORES_MAX; index++) {
         const struct fe_heap_core *heap = fe_heap_core_at(index);
         for (unsigned size_class = 0; heap != NULL && size_class < FE_CLASSES; size_class++) {
-            for (const struct fe_span *slab = heap->slabs[size_class].partial; slab != NULL; slab = slab->next)
+            for (const struct fe_span *slab = heap->store[size_class].partial; slab != NULL; slab = slab->next)
                 found += leaks_of_slab(slab, report, argument);
-            for (const struct fe_span *slab = heap->slabs[size_class].full; slab != NULL; slab = slab->next)
+            for (const struct fe_span *slab = heap->store[size_class].full; slab != NULL; slab = slab->next)
                 found += leaks_of_slab(slab, report, argument);
         }
     }
     for (const struct fe_span *span = fe_heap_grants.large; span != NULL; span = span->next) {
-        struct fe_heap_leak leak = {(void *)span->base, span->bytes, span->core, fe_site_of(span, 0)};
+        struct fe_heap_leak leak = {(void *)span->base, span->bytes, span->core, fe_note_site(span, 0)};
         found++;
         if (report != NULL)
             report(&leak, argument);

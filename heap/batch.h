@@ -1,6 +1,10 @@
 /*
- * Batches of freed blocks on their way home: a stack to which any core pushes and which its owner takes whole. Memory
- * orders are in this file alone, and it is in the common subset of C and C++98, to be model-checked.
+ * Batches: arrays of free slots of one class, the currency of the exchange heap. A core allocates from one and frees into
+ * it, keeps full ones for later, and gathers in others what belongs elsewhere. A full one is handed to its owner as it is,
+ * by one exchange, and allocated from there without a look at its slots.
+ *
+ * On its way home a batch is in a stack to which any core pushes and which its owner takes whole. Memory orders are in
+ * this file alone, and it is in the common subset of C and C++98, to be model-checked.
  *
  *      newest --> [B3] --next--> [B2] --next--> [B1] --> NULL
  *
@@ -9,21 +13,34 @@
  * for it. No batch is lost: what was below is reachable only by that link, and the pusher writes it.
  *
  * Rejected: sched/inbox.h (first in, first out, which nobody needs here, at two more operations on the owner's side;
- * and a room may not look up); compare-and-swap (pushers retry under contention).
+ * and a room may not look up); compare-and-swap (pushers retry under contention); one batch for all classes of an owner
+ * (each block must be looked up again when it comes home: 35 instructions a block).
  */
 #ifndef FERRITE_HEAP_BATCH_H
 #define FERRITE_HEAP_BATCH_H
 
 #include <arch/atomic.h>
 
-#ifndef FE_BATCH_BLOCKS
-#define FE_BATCH_BLOCKS 62 /* 512 bytes; one atomic exchange for as many blocks */
+/* Blocks that a batch carries at most. One atomic exchange for as many; with its header 576 bytes, 7 to a page. */
+#ifndef FE_BATCH_SLOTS
+#define FE_BATCH_SLOTS 33
 #endif
 
+/* A free slot: the block, and the byte that says so (see span.h). */
+struct fe_slot {
+    FE_PLAIN(void *) block;
+#ifndef FE_HEAP_PLAIN
+    FE_PLAIN(uint8_t *) state;
+#endif
+};
+
 struct fe_batch {
-    fe_atomic_pointer next; /* struct fe_batch *; this file's only */
-    FE_PLAIN(uint64_t) count;
-    FE_PLAIN(void *) block[FE_BATCH_BLOCKS];
+    fe_atomic_pointer next;            /* struct fe_batch *; this file's only */
+    FE_PLAIN(struct fe_batch *) older; /* its owner's lists: slab.c, remote.c */
+    FE_PLAIN(struct fe_batch *) newer;
+    FE_PLAIN(uint32_t) count; /* slots in it, while it is not in use as a magazine */
+    FE_PLAIN(uint32_t) size_class;
+    struct fe_slot slot[1 + FE_BATCH_SLOTS]; /* the first is no slot, and says "empty" to who takes it: see exchange.c */
 };
 
 struct fe_batch_stack {

@@ -12,6 +12,14 @@
 
 #define FE_BITSET_LEVELS 6
 
+/* How many bits are set. (The builtin is a call to a library that kernels have not, on machines without an instruction.) */
+static inline uint32_t fe_bits_count(uint64_t bits) {
+    bits -= bits >> 1 & UINT64_C(0x5555555555555555);
+    bits = (bits & UINT64_C(0x3333333333333333)) + (bits >> 2 & UINT64_C(0x3333333333333333));
+    bits = (bits + (bits >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    return (uint32_t)(bits * UINT64_C(0x0101010101010101) >> 56);
+}
+
 struct fe_bitset {
     uint64_t *level[FE_BITSET_LEVELS]; /* level[0]: the members */
     unsigned depth;                    /* levels in use; the last has one word */

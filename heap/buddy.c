@@ -5,21 +5,34 @@ struct fe_buddy fe_buddy;
 
 static void put(unsigned order, size_t index) {
     fe_bitset_add(&fe_buddy.free[order], index >> order);
-    if (index < fe_buddy.lowest[order])
-        fe_buddy.lowest[order] = index;
+    if (index > fe_buddy.lowest[order])
+        return;
+    fe_buddy.lowest[order] = index;
+    fe_buddy.stale &= ~(UINT32_C(1) << order);
 }
 
 static void drop(unsigned order, size_t index) {
     fe_bitset_remove(&fe_buddy.free[order], index >> order);
-    if (index == fe_buddy.lowest[order]) {
+    if (index == fe_buddy.lowest[order])
+        fe_buddy.stale |= UINT32_C(1) << order;
+}
+
+/* Whoever takes looks for the lowest blocks; who gives, which may join ten pairs of buddies, need not. */
+static void refresh(unsigned least) {
+    uint32_t above = UINT32_MAX << least;
+    for (uint32_t stale = fe_buddy.stale & above; stale != 0; stale &= stale - 1) {
+        unsigned order = (unsigned)__builtin_ctz(stale);
         size_t first = fe_bitset_first(&fe_buddy.free[order]);
         fe_buddy.lowest[order] = first == SIZE_MAX ? FE_PAGE_INDEX_NONE : first << order;
     }
+    fe_buddy.stale &= ~above;
 }
 
 size_t fe_buddy_take(unsigned least, unsigned *most) {
     size_t index = FE_PAGE_INDEX_NONE;
     unsigned have = least;
+    if (fe_buddy.stale >> least != 0)
+        refresh(least);
     for (unsigned order = least; order <= FE_PAGE_ORDER_MAX; order++)
         if (fe_buddy.lowest[order] < index) {
             index = fe_buddy.lowest[order];

@@ -49,8 +49,9 @@ struct fe_buddy {
     struct fe_spinlock lock __attribute__((aligned(FE_CACHE_LINE)));
     struct fe_bitset free[FE_PAGE_ORDER_MAX + 1];
     size_t lowest[FE_PAGE_ORDER_MAX + 1]; /* index of the first page of free's least member, or FE_PAGE_INDEX_NONE */
-    uint64_t free_pages;                  /* written under the lock, read by anyone */
-    uint64_t total_pages;                 /* the same */
+    uint32_t stale;       /* bit per order: its lowest has been taken, and is looked for when next asked for */
+    uint64_t free_pages;  /* written under the lock, read by anyone */
+    uint64_t total_pages; /* the same */
 };
 extern struct fe_buddy fe_buddy;
 

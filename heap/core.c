@@ -3,22 +3,32 @@
  * work before anything else does (and 20 KiB of the image that are used once are 20 KiB too many); the others' are
  * pages.
  */
-#include "core.h"
-#include "exchange.h"
+#include "internal.h"
 #include "page.h"
 
 struct fe_heap_state fe_heap_state;
 
-/* Lays out the magazines, all empty, in zeroed memory. */
+uint8_t fe_slot_none = FE_SLOT_NONE;
+#ifdef FE_HEAP_PLAIN
+struct fe_slot fe_slot_nothing[1];
+#else
+struct fe_slot fe_slot_nothing[1] = {{NULL, &fe_slot_none}};
+#endif
+
+#ifdef FE_CHECKED
+struct fe_poison fe_poison = {UINT32_MAX, FE_CLASSES};
+#else
+struct fe_poison fe_poison = {FE_POISON_COMMON, FE_POISON_COMMON_CLASS};
+#endif
+
+/* Makes zeroed memory the heap of core `index`, without a magazine yet. */
 static void prepare(struct fe_heap_core *heap, unsigned index) {
     heap->index = index;
-    struct fe_slot *slot = heap->slots;
+    /* Any odd multiplier will do: cores differ, none has 0, and few bits of the seed are lost. */
+    heap->random = (fe_heap_state.seed + index) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
-        struct fe_magazine *magazine = &heap->magazine[size_class];
-        magazine->size_class = size_class;
-        magazine->base = magazine->top = slot;
-        slot += fe_class_magazine(size_class);
-        magazine->limit = slot;
+        fe_magazine_none(&heap->magazine[size_class]);
+        heap->magazine[size_class].common = size_class >= fe_poison.common_from;
     }
 }
 

@@ -1,6 +1,6 @@
 /*
- * What this room keeps for each core: struct fe_core's `heap` points to it. Found afresh through fe_arch_core in each
- * operation, and never kept over a possible switch; nothing in this room switches.
+ * What this room keeps for each core: struct fe_core's `heap` points to it. Found afresh through fe_arch_core_heap in
+ * each operation, and never kept over a possible switch; nothing in this room switches.
  */
 #ifndef FERRITE_HEAP_CORE_H
 #define FERRITE_HEAP_CORE_H
@@ -21,64 +21,89 @@ struct fe_page_cache {
     uint64_t page[FE_PAGE_CACHE_SIZE];
 };
 
-/* A free slot: the block, and the byte that says so (see slab.h). */
-struct fe_slot {
-    void *block;
-    uint8_t *state;
-};
+struct fe_span;
 
 /*
- * A magazine: the free slots of one class that a core has at hand, a stack [base, top) of them that must stay below
- * limit. Owner's core only.
+ * The magazine of a class: the next free slot is top[-1], and top stays below limit. The slots lie in a batch; beside
+ * what the fast paths need, the rest is in struct fe_store. Owner's core only; figures are read by all.
  */
 struct fe_magazine {
     struct fe_slot *top;
-    struct fe_slot *base;
-    struct fe_slot *limit;
-    uint64_t frees;    /* pushed by fe_heap_free, ever */
-    uint64_t supplied; /* brought from slabs and inbox, ever... */
-    uint64_t returned; /* ...and taken back to slabs, ever: allocations = frees + supplied - returned - at hand */
-    uint32_t slabs;    /* of this class, owned by this core */
-    uint32_t size_class;
-    uint64_t unused; /* 64 bytes: a magazine is found by a shift */
+    struct fe_slot *limit; /* NULL: no batch, and top[-1] is no slot */
+    uint64_t frees;        /* on this core, ever */
+    bool common;           /* the poison of a slot is exactly its first 64 bytes */
 };
-_Static_assert(sizeof(struct fe_magazine) == FE_CACHE_LINE, "one magazine, one line");
+/* The fast paths find a magazine by a byte, its offset in words, which costs no multiplication. */
+#define FE_MAGAZINE_WORDS 4
+_Static_assert(sizeof(struct fe_magazine) == FE_MAGAZINE_WORDS * sizeof(uint64_t) &&
+                   (FE_CLASSES - 1) * FE_MAGAZINE_WORDS <= UINT8_MAX,
+               "a magazine's offset in words is a byte");
 
-struct fe_span;
-
-/* The slabs of one class. Owner's core only. */
-struct fe_slab_lists {
-    struct fe_span *partial; /* with slots to give */
+/*
+ * What a core holds of one class behind its magazine. Owner's core only; figures are read by all.
+ *
+ *      magazine (a batch) <--full-- depot (batches, newest and oldest) <--> slabs <--> pages
+ *
+ * Invariant: who has a slab of the class has a batch as magazine, so that a free finds room.
+ */
+struct fe_store {
+    struct fe_batch *magazine;        /* NULL: none yet */
+    struct fe_batch *newest, *oldest; /* the depot: batches with at least one slot */
+    uint32_t batches;                 /* in the depot */
+    uint32_t slots;                   /* in the depot */
+    uint64_t supplied;                /* slots brought from slabs and inbox, ever... */
+    uint64_t returned;       /* ...and taken back to slabs, ever: allocations = frees + supplied - returned - at hand */
+    struct fe_span *partial; /* slabs with some slots out and some to give */
     struct fe_span *full;    /* all of them out */
+    struct fe_span *empty;   /* none */
+    uint32_t empties;
+    uint32_t slabs; /* in all */
 };
 
-/* What this core has freed that belongs to another, not posted yet. Owner's core only; the counters are read by all. */
+/* What this core has freed that belongs to another, of one class, and not posted yet: a batch being filled. Owner's core
+ * only, but top, first and key are read for figures. Slots are found by a hash of owner and class (struct fe_span). */
 struct fe_gather {
+    struct fe_slot *top, *limit;
     struct fe_batch *batch;
-    uint64_t blocks; /* small blocks freed, ever */
-    uint64_t bytes;
-    uint64_t large_blocks;
-    uint64_t large_bytes;
+    uint32_t key; /* of the spans whose blocks are in it; 0: no batch */
+    uint32_t unused;
+};
+#define FE_GATHERS 128
+
+/* What this core has freed of another's blocks and handed over; large blocks are freed where they are. */
+struct fe_freed {
+    uint64_t blocks, bytes;
+    uint64_t large_blocks, large_bytes;
 };
 
 #define FE_HEAP_SPARE_BATCHES 8
 
+/* The map from chunks to spans, as the core knows it: a copy of fe_heap_map, which is read with the heap's address alone.
+ * An older limit is only too low: who meets it looks at fe_heap_map itself. */
+struct fe_map_view {
+    uintptr_t origin;
+    size_t limit;
+    struct fe_span **span;
+};
+
 struct fe_heap_core {
-    struct fe_magazine magazine[FE_CLASSES];
+    struct fe_magazine magazine[FE_CLASSES]; /* first: see FE_MAGAZINE_WORDS */
+    struct fe_map_view map;
     unsigned index; /* the core's; immutable */
 
     /* Owner's core only. */
     struct fe_page_cache pages;
-    struct fe_slab_lists slabs[FE_CLASSES];
-    struct fe_batch *incoming; /* taken from the inbox, being drained */
-    uint32_t incoming_next;    /* the next block of it */
+    struct fe_store store[FE_CLASSES];
+    struct fe_batch *incoming; /* taken from the inbox, not looked at yet */
+    struct fe_batch *spare;    /* empty batches for reuse, linked by `older` */
     uint32_t spare_count;
-    struct fe_batch *spare[FE_HEAP_SPARE_BATCHES]; /* empty batches for reuse */
-    uint64_t gathered;                             /* bit per core: gather[core].batch has blocks */
-    uint64_t large_allocations, large_frees;       /* large blocks of this core: made, and freed here; ever */
+    uint64_t overfull;                       /* bit per class: its depot holds more than it should */
+    uint64_t gathered[FE_GATHERS / 64];      /* bit per entry of gather: it has a batch */
+    uint64_t random;                         /* xorshift64 */
+    uint64_t large_allocations, large_frees; /* large blocks of this core: made, and freed here; ever */
     uint64_t large_allocated_bytes, large_freed_bytes;
-    struct fe_gather gather[FE_CORES_MAX];
-    struct fe_slot slots[FE_MAGAZINE_SLOTS]; /* the magazines' */
+    struct fe_gather gather[FE_GATHERS];
+    struct fe_freed freed[FE_CORES_MAX]; /* by owner */
 
     /* Written by other cores. */
     FE_CACHE_ALIGNED struct fe_batch_stack inbox;
@@ -88,16 +113,26 @@ struct fe_heap_core {
 /* The heaps of all cores, by index; an entry is set once, before its core allocates. */
 struct fe_heap_state {
     struct fe_heap_core *core[FE_CORES_MAX];
+    /* Set by fe_heap_configure, before fe_page_init. */
+    uint64_t seed;
 };
 extern struct fe_heap_state fe_heap_state;
 
 static inline struct fe_heap_core *fe_heap_core(void) {
-    return fe_arch_core()->heap;
+    return fe_arch_core_heap();
 }
 
 static inline struct fe_heap_core *fe_heap_core_at(unsigned index) {
     /* Acquire: pairs with the release in fe_heap_register, so that the heap is seen initialised. */
     return __atomic_load_n(&fe_heap_state.core[index], __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t fe_heap_random(struct fe_heap_core *heap) {
+    uint64_t x = heap->random; /* xorshift64 (Marsaglia, 2003) */
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return heap->random = x;
 }
 
 /* Prepares the calling (boot) core with *heap, which is zero. */

@@ -19,9 +19,9 @@
 FE_MUST_CHECK fe_status fe_heap_core_init(struct fe_core *core);
 
 /*
- * Takes home what other cores have freed of this core's blocks. Called when the core goes idle (and by the heap itself
- * whenever a magazine runs empty). Returns the number of blocks. About 35 instructions a block. Not in interrupt
- * handlers.
+ * Takes home some of what other cores have freed of this core's blocks, and gives back some of what this core holds too
+ * much of. Called by the scheduler now and then (and in part by the heap itself whenever a magazine runs empty). Returns
+ * the number of blocks that came home. Bounded: about 1,500 instructions at most. Not in interrupt handlers.
  */
 size_t fe_heap_poll(void);
 
@@ -29,7 +29,7 @@ size_t fe_heap_poll(void);
  * there is nothing. Not in interrupt handlers. */
 void fe_heap_flush(void);
 
-/* Both of these, then gives back all memory of this core that holds no live block. For memory pressure and tests. */
+/* All of this, then gives back all memory of this core that holds no live block. For memory pressure and tests. */
 void fe_heap_trim(void);
 
 struct fe_heap_leak {

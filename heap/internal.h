@@ -5,6 +5,7 @@
 #define FERRITE_HEAP_INTERNAL_H
 
 #include "exchange.h"
+#include "poison.h"
 #include "span.h"
 #include "spinlock.h"
 
@@ -17,52 +18,57 @@ struct fe_heap_grants {
 extern struct fe_heap_grants fe_heap_grants;
 
 /* metadata.c: memory for spans and batches; under fe_heap_grants.lock. Contents undefined; NULL: no memory. */
-#define FE_METADATA_MOST 1280
+#define FE_METADATA_MOST 1344
 void *fe_metadata_alloc(size_t bytes);
 void fe_metadata_free(void *metadata);
 
-/* site.c: in a checked build, where each live block was allocated, for the leak report. */
+/* note.c: what a checked build knows of each slot. */
 #ifdef FE_CHECKED
-FE_MUST_CHECK bool fe_site_prepare(struct fe_span *span); /* under fe_heap_grants.lock; false: no memory */
-void fe_site_release(struct fe_span *span);               /* likewise */
-void *fe_site_note(void *block, const void *site);        /* block may be NULL; returns it */
-const void *fe_site_of(const struct fe_span *span, uint32_t slot);
+FE_MUST_CHECK bool fe_note_prepare(struct fe_span *span); /* under fe_heap_grants.lock; false: no memory */
+void fe_note_release(struct fe_span *span);               /* likewise */
+void *fe_note_allocated(void *block, const void *site);   /* block may be NULL; returns it */
+const void *fe_note_site(const struct fe_span *span, uint32_t slot);
 #else
-static inline bool fe_site_prepare(struct fe_span *span) {
+static inline bool fe_note_prepare(struct fe_span *span) {
     (void)span;
     return true;
 }
-static inline void fe_site_release(struct fe_span *span) {
+static inline void fe_note_release(struct fe_span *span) {
     (void)span;
 }
-static inline void *fe_site_note(void *block, const void *site) {
-    (void)site;
-    return block;
-}
-static inline const void *fe_site_of(const struct fe_span *span, uint32_t slot) {
+static inline const void *fe_note_site(const struct fe_span *span, uint32_t slot) {
     (void)span, (void)slot;
     return NULL;
 }
 #endif
 
 /* slab.c; all on the owner's core. */
-/* Brings slots of its class to an empty magazine; false when there is no memory. */
-bool fe_slab_refill(struct fe_heap_core *heap, struct fe_magazine *magazine);
-/* Takes `count` slots from the magazine to their slabs, those that have lain there longest. */
-void fe_slab_spill(struct fe_heap_core *heap, struct fe_magazine *magazine, size_t count);
-/* Takes one slot back into its slab. It must not be in a magazine. */
-void fe_slab_return(struct fe_heap_core *heap, struct fe_span *slab, uint32_t slot);
+/* Brings slots to an empty magazine; false when there is no memory. At most 400 instructions, a grant apart. */
+bool fe_slab_refill(struct fe_heap_core *heap, unsigned size_class);
+/* Makes room in a full magazine. */
+void fe_magazine_full(struct fe_heap_core *heap, unsigned size_class);
+/* Puts a batch with `count` slots of this core into the depot. */
+void fe_depot_add(struct fe_heap_core *heap, struct fe_batch *batch, uint32_t count);
+/* Gives back a batch of an overfull depot, and empty slabs. */
+void fe_depot_relieve(struct fe_heap_core *heap, unsigned size_class);
 /* Takes home the slots that other cores had to leave where they lay; returns how many. */
 size_t fe_slab_sweep(struct fe_heap_core *heap);
-/* Gives back every slab without a slot out. */
-void fe_slab_release_empty(struct fe_heap_core *heap);
+/* All slots back to their slabs, and every slab without a slot out to the page allocator. */
+void fe_slab_trim(struct fe_heap_core *heap);
 
 /* remote.c */
-/* Frees a block of another core's slab: the slot is checked and its state LIVE. */
-void fe_remote_free(struct fe_heap_core *heap, struct fe_span *slab, void *block, uint8_t *state);
-/* Takes home at most `most` blocks; returns how many. */
-size_t fe_remote_drain(struct fe_heap_core *heap, size_t most);
-void fe_remote_release_spares(struct fe_heap_core *heap);
+/* Frees a block of another core: the slot is checked and poisoned, and its entry of gather is not for it yet. */
+void fe_remote_begin(struct fe_heap_core *heap, struct fe_span *slab, struct fe_slot slot);
+/* Hands the slab's entry of gather, which is full, to its owner. */
+void fe_remote_post(struct fe_heap_core *heap, struct fe_span *slab);
+/* Takes home at most `most` batches; returns the number of blocks. About 25 instructions a batch; up to 60 where it has
+ * few blocks. */
+#define FE_ACCEPT_MOST 4
+size_t fe_remote_accept(struct fe_heap_core *heap, unsigned most);
+/* An empty batch for the class; NULL: no memory. */
+struct fe_batch *fe_batch_obtain(struct fe_heap_core *heap, unsigned size_class);
+void fe_batch_recycle(struct fe_heap_core *heap, struct fe_batch *batch);
+void fe_batch_release_spares(struct fe_heap_core *heap);
 
 /* large.c; any core. */
 void *fe_large_alloc(size_t bytes, size_t alignment);
@@ -80,18 +86,23 @@ static inline struct fe_heap_place fe_heap_find(const void *block) {
     struct fe_heap_place place = {.span = fe_span_at(block)};
     struct fe_span *span = place.span;
     if (span->kind == FE_SPAN_SLAB) {
-        uint32_t slot = (uint32_t)(((uintptr_t)block - span->base) / span->size);
+        uint32_t slot = (uint32_t)(fe_span_slot((uint32_t)(uintptr_t)block - span->base_low, span->reciprocal) >> 32);
         if (slot < span->count) {
             place.state = &span->state[slot];
             place.start = (void *)(span->base + (uintptr_t)slot * span->size);
             place.size = span->size;
         }
     } else if (span->kind == FE_SPAN_LARGE && (uintptr_t)block - span->base < span->bytes) {
-        place.state = &span->state[0];
+        place.state = span->state;
         place.start = (void *)span->base;
         place.size = span->bytes;
     }
-    place.live = place.state != NULL && place.start == block && fe_slot_state(place.state) == FE_SLOT_LIVE;
+    place.live = place.state != NULL && place.start == block;
+#ifdef FE_HEAP_PLAIN
+    place.live = place.live && (span->kind == FE_SPAN_SLAB || *place.state == FE_SLOT_LIVE);
+#else
+    place.live = place.live && fe_slot_state(place.state) == FE_SLOT_LIVE;
+#endif
     return place;
 }
 
@@ -101,42 +112,40 @@ FE_NORETURN void fe_heap_spoiled(const void *block, const struct fe_span *span);
 FE_NORETURN void fe_heap_out_of_memory(const char *function, size_t bytes);
 FE_NORETURN void fe_heap_bad_alignment(const char *function, size_t alignment);
 
-/*
- * Poison: all bits set, so that checking it is one AND a word, and following it as a pointer faults (the last page of
- * the address space and the first are never mapped). The first 64 bytes of a free block are covered, in a checked build
- * all.
- */
-#define FE_POISON UINT64_MAX
-#ifdef FE_CHECKED
-#define FE_POISON_MOST ((uint32_t)FE_SLAB_MOST)
-#else
-#define FE_POISON_MOST ((uint32_t)64)
-#endif
+/* core.c: what lies below each magazine, and below one that is not there: no slot. */
+extern uint8_t fe_slot_none;
+extern struct fe_slot fe_slot_nothing[1];
 
-static inline void fe_poison_fill(void *block, uint32_t size) {
-    uint64_t *word = block;
-    if (FE_LIKELY(size >= 64)) {
-        word[0] = word[1] = word[2] = word[3] = word[4] = word[5] = word[6] = word[7] = FE_POISON;
-        if (FE_POISON_MOST == 64)
-            return;
-    }
-    uint32_t words = (size < FE_POISON_MOST ? size : FE_POISON_MOST) / 8;
-    for (uint32_t n = 0; n < words; n++)
-        word[n] = FE_POISON;
+static inline void fe_slot_bottom(struct fe_slot *slot) {
+    slot->block = NULL;
+#ifndef FE_HEAP_PLAIN
+    slot->state = &fe_slot_none;
+#endif
 }
 
-static inline bool fe_poison_whole(const void *block, uint32_t size) {
-    const uint64_t *word = block;
-    uint64_t all = FE_POISON;
-    if (FE_LIKELY(size >= 64)) {
-        all = word[0] & word[1] & word[2] & word[3] & word[4] & word[5] & word[6] & word[7];
-        if (FE_POISON_MOST == 64)
-            return all == FE_POISON;
-    }
-    uint32_t words = (size < FE_POISON_MOST ? size : FE_POISON_MOST) / 8;
-    for (uint32_t n = 0; n < words; n++)
-        all &= word[n];
-    return all == FE_POISON;
+static inline void fe_magazine_none(struct fe_magazine *magazine) {
+    magazine->top = fe_slot_nothing + 1;
+    magazine->limit = NULL;
+}
+
+static inline uint32_t fe_magazine_slots(const struct fe_heap_core *heap, unsigned size_class) {
+    const struct fe_batch *batch = heap->store[size_class].magazine;
+    return batch == NULL ? 0 : (uint32_t)(heap->magazine[size_class].top - &batch->slot[1]);
+}
+
+static inline void fe_slot_place(struct fe_slot *slot, struct fe_span *slab, uint32_t index) {
+    slot->block = (void *)(slab->base + (uintptr_t)index * slab->size);
+#ifndef FE_HEAP_PLAIN
+    slot->state = &slab->state[index];
+#endif
+}
+
+static inline uint32_t fe_slot_index(const struct fe_span *slab, const struct fe_slot *slot) {
+#ifdef FE_HEAP_PLAIN
+    return (uint32_t)(fe_span_slot((uint32_t)(uintptr_t)slot->block - slab->base_low, slab->reciprocal) >> 32);
+#else
+    return (uint32_t)(slot->state - slab->state);
+#endif
 }
 
 #endif

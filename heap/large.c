@@ -21,7 +21,7 @@ void *fe_large_alloc(size_t bytes, size_t alignment) {
     unsigned order = (unsigned)__builtin_ctzll(alignment) - FE_PAGE_SHIFT;
 
     fe_spinlock_acquire(&fe_heap_grants.lock);
-    struct fe_span *span = fe_metadata_alloc(sizeof(*span) + 1);
+    struct fe_span *span = fe_metadata_alloc(sizeof(*span));
     uint64_t run = span != NULL ? fe_page_alloc_run_aligned(pages, order) : 0;
     if (run != 0) {
         *span = (struct fe_span){
@@ -30,8 +30,12 @@ void *fe_large_alloc(size_t bytes, size_t alignment) {
             .bytes = pages * FE_PAGE_SIZE,
             .core = heap->index,
             .next = fe_heap_grants.large,
+            .large_state = FE_SLOT_LIVE,
         };
-        span->state[0] = FE_SLOT_LIVE;
+        span->state = &span->large_state;
+#ifdef FE_CHECKED
+        span->note = &span->own_note;
+#endif
         if (fe_span_publish(span->base, 1, span) != FE_OK) {
             fe_page_free_run(run, pages);
             run = 0;
@@ -78,7 +82,7 @@ void fe_large_free(void *block) {
         heap->large_frees++;
         heap->large_freed_bytes += bytes;
     } else {
-        heap->gather[core].large_blocks++;
-        heap->gather[core].large_bytes += bytes;
+        heap->freed[core].large_blocks++;
+        heap->freed[core].large_bytes += bytes;
     }
 }

@@ -22,7 +22,7 @@ struct page {
 #define HEADER 64
 _Static_assert(sizeof(struct page) <= HEADER, "header fits");
 
-static const uint16_t sizes[] = {128, 256, 512, FE_METADATA_MOST};
+static const uint16_t sizes[] = {128, 256, 448, 576, FE_METADATA_MOST};
 static struct page *partial[FE_ARRAY_LENGTH(sizes)];
 
 struct fe_heap_grants fe_heap_grants;

@@ -43,13 +43,18 @@ void fe_heap_misuse(const char *function, const void *block) {
         COMPLAIN("%s: %p is %zu bytes into a %s block of %zu bytes of core %u", function, block,
                  (size_t)((uintptr_t)block - (uintptr_t)place.start), state == FE_SLOT_LIVE ? "live" : "free",
                  place.size, core);
+    if (state == FE_SLOT_FRESH)
+        COMPLAIN("%s: %p, a block of %zu bytes of core %u, was never given out", function, block, place.size, core);
+    if (state == FE_SLOT_LIVE)
+        COMPLAIN("%s: %p, a block of %zu bytes of core %u, was freed by two cores at once", function, block, place.size,
+                 core);
     COMPLAIN("%s: %p, a block of %zu bytes of core %u, was freed already%s", function, block, place.size, core,
-             state == FE_SLOT_REMOTE || state == FE_SLOT_STRANDED ? " (by another core)" : "");
+             state == FE_SLOT_STRANDED ? " (by another core)" : "");
 }
 
 void fe_heap_spoiled(const void *block, const struct fe_span *span) {
     const unsigned char *byte = block;
-    uint32_t at = 0, most = span->size < FE_POISON_MOST ? span->size : FE_POISON_MOST;
+    uint32_t at = 0, most = span->size < fe_poison.most ? span->size : fe_poison.most;
     while (at + 1 < most && byte[at] == 0xff)
         at++;
     COMPLAIN("fe_heap_alloc: %p, a block of %u bytes of core %u, was written after it was freed: byte %u is %#x", block,

@@ -11,6 +11,10 @@
 
 #include <ferrite/panic.h>
 
+/* What bounds the longest call: blocks taken from the buddy at a time, and pages given back. */
+#define REFILL_BLOCKS 2
+#define SPILL_PAGES 8
+
 static FE_NORETURN void misuse(uint64_t page, size_t pages, const char *what) {
     fe_panic("fe_page_free: %zu page(s) at physical %#llx: %s", pages, (unsigned long long)page, what);
 }
@@ -38,11 +42,12 @@ static void count_free(struct fe_page_cache *cache, unsigned count) {
     __atomic_store_n(&cache->count, count, __ATOMIC_RELAXED);
 }
 
-/* Fills the cache to a half, with the lowest pages there are. */
+/* Brings pages to an empty cache, the lowest there are: half of what it holds, or of what few blocks have, so that it takes
+ * no longer where memory is in pieces. */
 static void refill(struct fe_page_cache *cache) {
     unsigned count = 0;
     fe_spinlock_acquire(&fe_buddy.lock);
-    while (count < FE_PAGE_CACHE_BATCH) {
+    for (unsigned blocks = 0; blocks < REFILL_BLOCKS && count < FE_PAGE_CACHE_BATCH; blocks++) {
         unsigned order = 31 - (unsigned)__builtin_clz(FE_PAGE_CACHE_BATCH - count);
         size_t index = fe_buddy_take(0, &order);
         if (index == FE_PAGE_INDEX_NONE)
@@ -122,7 +127,7 @@ void fe_page_free(uint64_t page, unsigned order) {
     if (FE_LIKELY(order == 0)) {
         struct fe_page_cache *cache = &fe_heap_core()->pages;
         if (FE_UNLIKELY(cache->count == FE_PAGE_CACHE_SIZE))
-            spill(cache, FE_PAGE_CACHE_BATCH);
+            spill(cache, SPILL_PAGES);
         fe_buddy.state[index] = FE_PAGE_CACHED;
         cache->page[cache->count] = page;
         count_free(cache, cache->count + 1);

@@ -21,12 +21,15 @@
 #define FE_CHUNK_SHIFT 14 /* slabs are made of chunks, and aligned to one */
 #define FE_CHUNK_SIZE ((uintptr_t)1 << FE_CHUNK_SHIFT)
 
-/* Magazines: as many slots as are worth a trip to the slabs, and no more than 64 to 256 KiB of memory a class. */
+/* Slots of a magazine: as many as are worth a trip to the slabs (and an atomic exchange, when they go to another core),
+ * and no more than 256 KiB of memory. */
 #define FE_MAGAZINE_SMALL 32  /* to 1 KiB */
 #define FE_MAGAZINE_MIDDLE 16 /* to 8 KiB */
 #define FE_MAGAZINE_BIG 8
-#define FE_MAGAZINE_SLOTS (20 * FE_MAGAZINE_SMALL + 12 * FE_MAGAZINE_MIDDLE + 8 * FE_MAGAZINE_BIG)
 
+/* Full magazines that a core keeps of a class: at most this much memory, and this many. */
+#define FE_DEPOT_BYTES ((uint32_t)128 << 10)
+#define FE_DEPOT_MOST 8u
 /* The class of blocks of 1 .. FE_SLAB_MOST bytes. */
 static inline unsigned fe_class_of(size_t bytes) {
     size_t last = bytes - 1;
@@ -56,10 +59,15 @@ static inline uint32_t fe_class_count(unsigned size_class) {
     return fe_class_slab_bytes(size_class) / fe_class_size(size_class);
 }
 
-static inline unsigned fe_class_magazine(unsigned size_class) {
+static inline uint32_t fe_class_magazine(unsigned size_class) {
     return size_class <= FE_CLASS_SMALL_LAST ? FE_MAGAZINE_SMALL
            : size_class < 32                 ? FE_MAGAZINE_MIDDLE
                                              : FE_MAGAZINE_BIG;
+}
+
+static inline uint32_t fe_class_depot(unsigned size_class) {
+    uint32_t fit = FE_DEPOT_BYTES / (fe_class_magazine(size_class) * fe_class_size(size_class));
+    return fit > FE_DEPOT_MOST ? FE_DEPOT_MOST : fit;
 }
 
 #endif

@@ -19,7 +19,7 @@ static fe_status make_map(void) {
     fe_page_extent(&base, &end);
     uint64_t spread = statistics.total_pages * FE_PAGE_SIZE * SPREAD_MOST;
     uint64_t bytes = end - base < spread ? end - base : spread;
-    size_t capacity = (size_t)(bytes >> FE_CHUNK_SHIFT);
+    size_t capacity = (size_t)(bytes >> FE_CHUNK_SHIFT) & ~(size_t)7;
     size_t pages = (capacity * sizeof(struct fe_span *) + FE_PAGE_SIZE - 1) / FE_PAGE_SIZE;
     uint64_t physical = fe_page_alloc_run(pages);
     if (physical == 0)
@@ -31,17 +31,27 @@ static fe_status make_map(void) {
     return FE_OK;
 }
 
+/* Says that the chunks from `limit` on are none of ours: to *end, and so much further that eight are written at a time. */
+static void extend(size_t limit, size_t *end) {
+    struct fe_span **entry = fe_heap_map.span;
+    size_t to = (*end + 7) & ~(size_t)7;
+    *end = to;
+    for (size_t chunk = limit; chunk < to; chunk += 8)
+        for (unsigned n = 0; n < 8; n++)
+            entry[chunk + n] = &fe_span_none;
+}
+
 fe_status fe_span_publish(uintptr_t base, size_t bytes, struct fe_span *span) {
     if (fe_heap_map.span == NULL && make_map() != FE_OK)
         return FE_ENOMEM;
     size_t first = (base - fe_heap_map.origin) >> FE_CHUNK_SHIFT;
-    size_t end = (base + bytes - 1 - fe_heap_map.origin) / FE_CHUNK_SIZE + 1;
-    if (end > fe_heap_map.capacity)
+    size_t last = (base + bytes - 1 - fe_heap_map.origin) / FE_CHUNK_SIZE + 1, end = last;
+    if (last > fe_heap_map.capacity)
         return FE_ENOMEM;
     size_t limit = fe_heap_map.limit;
-    for (size_t chunk = limit; chunk < end; chunk++)
-        fe_heap_map.span[chunk] = &fe_span_none;
-    for (size_t chunk = first; chunk < end; chunk++)
+    if (end > limit)
+        extend(limit, &end);
+    for (size_t chunk = first; chunk < last; chunk++)
         fe_heap_map.span[chunk] = span;
     /* Release, and no acquire on the other side, which would cost every free on Arm: who has a block of the new span got
      * it by a hand-over that comes after this, and so sees the entry whatever limit it reads. Only a wild pointer into

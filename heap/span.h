@@ -8,52 +8,60 @@
  *
  * States of a slot, one byte each, so that cores that free neighbours do not write the same word:
  *
- *               (1) allocate                    (2) free on its own core
- *        FREE --------------> LIVE --------------> FREE
- *                               | (3) free on another core
- *                               v
- *                             REMOTE ----(4) drained by its core----> FREE
- *                               or STRANDED (5), when there was no memory for a message ----(6) swept----> FREE
+ *                 (1) allocate            (2) free, on any core
+ *      FRESH, FREE -----------> LIVE -------------------------> FREE
+ *                                 | (3) on another core, when there was no memory for a batch
+ *                                 v
+ *                              STRANDED ----(4) swept by its core----> FREE
  *
- * Edges 1, 2, 4 and 6 are the owner's; 3 and 5 belong to whoever owns the block, which is one task. Everything else is
- * a misuse and is caught: locally at once; two cores freeing the same block at the same moment, when its core drains
- * the second message.
+ * Edges 1 and 4 are the owner's; 2 and 3 belong to whoever owns the block, which is one task. Everything else is a misuse
+ * and is caught: at once, save two cores freeing the same block at the same moment, which is found when the second of its
+ * two entries is about to be given out. A FRESH slot has never been out, and holds no poison.
  */
 #ifndef FERRITE_HEAP_SPAN_H
 #define FERRITE_HEAP_SPAN_H
 
 #include "core.h"
 
-enum { FE_SLOT_FREE, FE_SLOT_LIVE, FE_SLOT_REMOTE, FE_SLOT_STRANDED, FE_SLOT_RETIRED };
+enum { FE_SLOT_FREE, FE_SLOT_FRESH, FE_SLOT_LIVE, FE_SLOT_STRANDED, FE_SLOT_RETIRED, FE_SLOT_NONE };
 
 enum fe_span_kind { FE_SPAN_NONE, FE_SPAN_FREED, FE_SPAN_SLAB, FE_SPAN_LARGE };
 
-struct fe_span {
-    /* Immutable while the span is in the map; what fe_heap_free reads, in one line. */
-    struct fe_heap_core *owner; /* slabs: whose magazines serve it; else NULL, so that one test finds the common case */
-    uint32_t base_low;          /* low half of base */
-    uint32_t reciprocal;        /* of size: see fe_span_slot */
-    uint32_t size;              /* slabs: bytes of a slot */
-    uint16_t magazine;          /* slabs: offset of the class's magazine in struct fe_heap_core */
-    uint8_t kind;               /* enum fe_span_kind */
-    bool tiny;                  /* slabs: size is less than 64 */
-    uintptr_t base;
-    size_t bytes;
-    unsigned size_class;
-    unsigned core; /* index of the owner; for a large block, of the core that allocated it */
-
-    /* Slabs: owner's core only. Large blocks: under the heap's lock. */
-    uint32_t used;   /* slots out: at hand, live, or on their way home */
-    uint32_t count;  /* slots */
-    uint32_t carved; /* slots from here on have never been out */
-    struct fe_span *next, *previous;
-    uint64_t *returned; /* slabs: bit per slot: below `carved`, and in the slab */
 #ifdef FE_CHECKED
-    const void **site; /* slabs: where each slot was allocated; large: site_of_large */
-    const void *site_of_large;
+/* What a checked build knows of a live block. */
+struct fe_note {
+    const void *site; /* where it was allocated */
+};
 #endif
 
-    uint8_t state[]; /* a slot's, or a large block's; a tail that is no slot is FREE for ever */
+struct fe_span {
+    /* Immutable while the span is in the map: what fe_heap_free reads, on whichever core, in one line. */
+    struct fe_heap_core *owner; /* slabs: whose slots they are; else NULL */
+    uint8_t *state;             /* a slot's, or the large block's; a tail that is no slot is FRESH for ever */
+    uint32_t base_low;          /* low half of base */
+    uint32_t reciprocal;        /* of size: see fe_span_slot. 0 in what is no slab, which so has no slots */
+    uint32_t size;              /* slabs: bytes of a slot */
+    uint32_t key;               /* slabs: owner and class, never 0 */
+    uint16_t gather;            /* slabs: index in struct fe_heap_core's gather */
+    uint8_t magazine;           /* slabs: its class's, in words of struct fe_heap_core */
+    uint8_t size_class;
+    uint8_t kind;  /* enum fe_span_kind */
+    bool common;   /* slabs: the poison of a slot is exactly its first 64 bytes */
+    unsigned core; /* index of the owner; for a large block, of the core that allocated it */
+    uintptr_t base;
+    size_t bytes;
+
+    /* Slabs: owner's core only. Large blocks: under the heap's lock. */
+    FE_CACHE_ALIGNED uint32_t used; /* slots out: in batches, live, or on their way home */
+    uint32_t count;                 /* slots */
+    uint32_t cursor;                /* word of `available` to look at first */
+    uint8_t large_state;
+    struct fe_span *next, *previous;
+#ifdef FE_CHECKED
+    struct fe_note *note;    /* of each slot, or of the large block */
+    struct fe_note own_note; /* large blocks */
+#endif
+    uint64_t available[]; /* slabs: bit per slot: in the slab. Behind it, on lines of their own, the states */
 };
 
 /* Lock-free to read; written under the heap's lock. */

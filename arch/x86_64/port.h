@@ -14,6 +14,14 @@ static inline struct fe_core *fe_arch_core(void) {
     return core;
 }
 
+#define FE_ARCH_CORE_HEAP
+_Static_assert(offsetof(struct fe_core, heap) == 16, "as read here");
+static inline void *fe_arch_core_heap(void) {
+    void *heap;
+    __asm__ volatile("movq %%gs:16, %0" : "=r"(heap));
+    return heap;
+}
+
 static inline void fe_arch_core_set(struct fe_core *core) {
     uint64_t base = (uint64_t)(uintptr_t)core;
     __asm__ volatile("wrmsr" ::"c"(0xc0000101u), "a"((uint32_t)base), "d"((uint32_t)(base >> 32)) : "memory");

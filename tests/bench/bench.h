@@ -50,6 +50,7 @@ void bench_timer(void);
 void bench_timers(void);
 void bench_irq_to_task(void);
 void bench_malloc64(void);
+void bench_malloc64_plain(void);
 void bench_malloc4k(void);
 void bench_malloc_mixed(void);
 void bench_boot(void);

@@ -6,12 +6,14 @@ else
 $(eval $(call program,bench,tests/bench))
 everything: bench-image
 bench-image: $(OUT)/bench.elf $(OUT)/bench.bin $(OUT)/hello.elf
+bench-images: bench-image
+	@$(MAKE) --no-print-directory HEAP=plain bench-image
 
 ifeq ($(BUILD),release)
 BENCH_RUN = TEST="$(TEST)" TIMEOUT="$(TIMEOUT)" NM="$(NM)" tests/bench/run $(ARCH)
-bench: bench-image
+bench: bench-images
 	@$(BENCH_RUN)
-test-bench: bench-image
+test-bench: bench-images
 	@$(BENCH_RUN) --tap
 else
 bench test-bench:
@@ -19,4 +21,4 @@ bench test-bench:
 endif
 endif
 
-.PHONY: bench test-bench bench-image
+.PHONY: bench test-bench bench-image bench-images

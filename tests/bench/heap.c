@@ -1,10 +1,16 @@
-/* malloc64, malloc4k, malloc_mixed, longest_alloc, longest_free. */
+/* malloc64, malloc64_plain, malloc4k, malloc_mixed, longest_alloc, longest_refill, longest_grant, longest_free. */
 #include "bench.h"
+
+#include <heap/core.h>
 
 static uint64_t pairs(size_t bytes, uint64_t count) {
     uint64_t began = fe_arch_instructions();
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i += 4) { /* four a turn, so that the loop itself hardly counts */
         fe_heap_free(fe_heap_alloc(bytes));
+        fe_heap_free(fe_heap_alloc(bytes));
+        fe_heap_free(fe_heap_alloc(bytes));
+        fe_heap_free(fe_heap_alloc(bytes));
+    }
     return fe_arch_instructions() - began;
 }
 
@@ -13,6 +19,12 @@ static uint64_t pairs(size_t bytes, uint64_t count) {
 void bench_malloc64(void) {
     pairs(64, 1000);
     bench_report("malloc64", pairs(64, PAIRS), PAIRS, "insn");
+}
+
+/* The same in an image whose heap has no hardening: what hardening costs. */
+void bench_malloc64_plain(void) {
+    pairs(64, 1000);
+    bench_report("malloc64_plain", pairs(64, PAIRS), PAIRS, "insn");
 }
 
 void bench_malloc4k(void) {
@@ -36,7 +48,17 @@ struct mixed {
     void **slots;
     uint64_t random;
     uint64_t longest_alloc, longest_free;
+    uint64_t longest_refill, longest_grant; /* of longest_alloc: without and with a slab from the page allocator */
 };
+
+/* The slabs of the size's class that this core has; 0 where blocks are runs of pages. */
+static inline uint32_t slabs_of(size_t bytes) {
+    return bytes <= FE_SLAB_MOST ? fe_heap_core()->store[fe_class_of(bytes)].slabs : 0;
+}
+
+static inline void longest(uint64_t *most, uint64_t taken) {
+    *most = taken > *most ? taken : *most;
+}
 
 static inline uint64_t next_random(struct mixed *mixed) {
     uint64_t x = mixed->random; /* xorshift64 (Marsaglia, 2003) */
@@ -61,24 +83,23 @@ static inline void operation(struct mixed *mixed, enum work work) {
         *slot = *slot ? NULL : (void *)bytes;
         return;
     }
+    uint32_t slabs = work == TIMED ? slabs_of(bytes) : 0;
     uint64_t began = work == TIMED ? fe_arch_instructions() : 0;
     if (*slot) {
         fe_heap_free(*slot);
-        if (work == TIMED) {
-            uint64_t taken = fe_arch_instructions() - began;
-            if (taken > mixed->longest_free)
-                mixed->longest_free = taken;
-        }
+        if (work == TIMED)
+            longest(&mixed->longest_free, fe_arch_instructions() - began);
         *slot = NULL;
         return;
     }
     void *block = fe_heap_alloc(bytes);
-    if (work == TIMED) {
-        uint64_t taken = fe_arch_instructions() - began;
-        if (taken > mixed->longest_alloc)
-            mixed->longest_alloc = taken;
-    }
     *slot = block;
+    if (work != TIMED)
+        return;
+    uint64_t taken = fe_arch_instructions() - began;
+    longest(&mixed->longest_alloc, taken);
+    if (bytes <= FE_SLAB_MOST)
+        longest(slabs == slabs_of(bytes) ? &mixed->longest_refill : &mixed->longest_grant, taken);
 }
 
 #define MIXED_RUN(name, work)                                                                                          \
@@ -110,6 +131,8 @@ void bench_malloc_mixed(void) {
     uint64_t read = bench_read_cost();
     bench_report("malloc_mixed", taken - loop, OPERATIONS, "insn");
     bench_report("longest_alloc", mixed.longest_alloc - read, 1, "insn");
+    bench_report("longest_refill", mixed.longest_refill - read, 1, "insn");
+    bench_report("longest_grant", mixed.longest_grant - read, 1, "insn");
     bench_report("longest_free", mixed.longest_free - read, 1, "insn");
     fe_heap_free(mixed.slots);
 }

@@ -22,6 +22,7 @@ static const struct {
     {"timers", bench_timers},
     {"irq_to_task", bench_irq_to_task},
     {"malloc64", bench_malloc64},
+    {"malloc64_plain", bench_malloc64_plain},
     {"malloc4k", bench_malloc4k},
     {"malloc_mixed", bench_malloc_mixed},
     {"boot", bench_boot},

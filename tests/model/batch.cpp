@@ -2,7 +2,7 @@
  * heap/batch.h: every batch comes to the owner once, with what its sender wrote, and is the owner's to reuse
  * afterwards.
  */
-#define FE_BATCH_BLOCKS 1
+#define FE_BATCH_SLOTS 1
 #include "model.h"
 #include <heap/batch.h>
 
@@ -21,7 +21,7 @@ template <int SENDERS, int EACH> struct batch_suite : rl::test_suite<batch_suite
         for (int i = 0; i < EACH; i++) {
             fe_batch *batch = &batches[sender * EACH + i];
             fe_plain_set(batch->count, 1);
-            fe_plain_set(batch->block[0], (void *)batch);
+            fe_plain_set(batch->slot[1].block, (void *)batch);
             fe_batch_push(&stack, batch);
         }
     }
@@ -38,7 +38,7 @@ template <int SENDERS, int EACH> struct batch_suite : rl::test_suite<batch_suite
             }
             if (!got[incoming - batches]) {
                 RL_ASSERT(fe_plain_get(incoming->count) == 1);
-                RL_ASSERT(fe_plain_get(incoming->block[0]) == (void *)incoming);
+                RL_ASSERT(fe_plain_get(incoming->slot[1].block) == (void *)incoming);
                 got[incoming - batches] = true;
                 left--;
             }
