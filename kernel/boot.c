@@ -44,11 +44,8 @@ static fe_status read_settings(void) {
     if (boot_info.command_line_cut)
         fe_log_complain("command line: longer than %d bytes; cut", FE_COMMAND_LINE_MAX - 1);
     fe_env_init(boot_info.command_line);
-    const char *console = fe_env("console");
-    bool is_pipe = console != NULL && __builtin_strcmp(console, "pipe") == 0;
-    if (console != NULL && !is_pipe && __builtin_strcmp(console, "terminal") != 0)
-        fe_log_complain("command line: console=%s: choose terminal or pipe; terminal holds", console);
-    fe_kernel_state.is_terminal = !is_pipe;
+    static const char *const consoles[] = {"terminal", "pipe"};
+    fe_kernel_state.is_terminal = fe_env_choice("console", consoles, FE_ARRAY_LENGTH(consoles), 0) == 0;
     const char *log = fe_env("log");
     if (log != NULL)
         (void)fe_log_set(log); /* what is malformed has been warned of */

@@ -24,6 +24,7 @@ static const struct known known[] = {
     {"seed", NULL, "of the schedulers' random choices"},
     {"log", NULL, "which modules log at which level"},
     {"leaks", NULL, "off, report or fail: blocks still live at the end"},
+    {"grace", NULL, "milliseconds that weak tasks have to end in shutdown"},
     {"console", NULL, "terminal or pipe"},
     {"loop", NULL, "which event loop the schedulers run"},
     {"debug_exit", NULL, "port through which the exit status reaches the host"},
@@ -99,6 +100,28 @@ uint64_t fe_env_number(const char *name, uint64_t otherwise, uint64_t least, uin
         fe_log_complain("command line: %s=%s %s (%llu to %llu); %llu holds", setting->name, setting->value,
                         parsed ? "is out of its range" : "is not a number", (unsigned long long)least,
                         (unsigned long long)most, (unsigned long long)otherwise);
+    return otherwise;
+}
+
+unsigned fe_env_choice(const char *name, const char *const *choices, unsigned count, unsigned otherwise) {
+    const struct fe_env_setting *setting = find(name);
+    if (setting == NULL)
+        return otherwise;
+    char names[96] = "";
+    size_t at = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (equal(setting->value, choices[i]))
+            return i;
+        if (at < sizeof(names))
+            at += (size_t)fe_format(names + at, sizeof(names) - at, "%s%s",
+                                    i == 0          ? ""
+                                    : i + 1 < count ? ", "
+                                                    : " or ",
+                                    choices[i]);
+    }
+    if (first_warning(setting))
+        fe_log_complain("command line: %s=%s: choose %s; %s holds", setting->name, setting->value, names,
+                        choices[otherwise]);
     return otherwise;
 }
 

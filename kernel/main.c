@@ -1,29 +1,27 @@
 /*
- * The main task, and how the machine ends.
+ * The machine's first task and last: it runs the program, waits, and shuts the machine down. It is a service task, so nothing
+ * waits for it, and as all of this is one task's straight line, it happens once.
  *
- *     running --1 main returns---> waiting for the other tasks --2 the last one ends--> finished
- *             --3 main fails-----> finished (status 101; what else runs is cut off)
+ *     main runs --1 returns--> other tasks run --2 the last one ends--.
+ *               --3 fails (status 101)--------------------------------+--> shutdown.c --> leak report, logs, power off
  *
- * Finishing: the leak report if `leaks=` asks, the logs, "ferrite: exit N", power off. Exit statuses are 0 to 100 for
- * the program; a greater one is refused with a message and becomes 101, as main's failure does.
- *
- * leaks=off (the default) says nothing; leaks=report tells how many blocks of the exchange heap that the program
- * allocated are still live; leaks=fail does so too, and turns status 0 into 101 if there are any.
+ * Exit statuses are 0 to 100 for the program; a greater one is refused with a message and becomes 101, as main's failure does.
  */
 #define FE_LOG_MODULE "main"
 #include "main.h"
 
 #include "backtrace.h"
 #include "console.h"
+#include "leaks.h"
 #include "log.h"
 #include "panic.h"
+#include "shutdown.h"
 #include "state.h"
 #include "symbols.h"
 
 #include <ferrite/context.h>
 #include <ferrite/env.h>
 #include <ferrite/program.h>
-#include <heap/exchange.h>
 #include <sched/scheduler.h>
 
 #define STATUS_MAX 100
@@ -32,103 +30,54 @@
 static intptr_t run_main(void *unused) {
     (void)unused;
     struct fe_env_table *env = &fe_kernel_state.env;
-    /* Relaxed: read after the machine's last task has ended, or by this task's own failure. */
-    atomic_store_explicit(&fe_kernel_state.main_task, fe_task_self().id, memory_order_relaxed);
     if (fe_core_index() == 0) /* other cores count from elsewhere */
         fe_info("%llu instructions from the first one to the main task",
                 (unsigned long long)(fe_arch_instructions() - fe_kernel_state.entry.instructions));
-    int status = fe_main((int)env->argument_count, env->arguments);
-    if (status < 0 || status > STATUS_MAX) {
-        fe_error("the program returned %d; statuses are 0 to %d, so it counts as a failure", status, STATUS_MAX);
-        status = FE_EXIT_MAIN_FAILED;
-    }
-    atomic_store_explicit(&fe_kernel_state.exit_status, status, memory_order_relaxed);
-    return status;
+    return fe_main((int)env->argument_count, env->arguments);
 }
 
-/* Leaks ---------------------------------------------------------------------------------------------------------------
- */
-
-enum { KERNEL_BLOCKS_MAX = 2 * FE_CORES_MAX, LEAKS_SHOWN = 10 };
-
-/* The kernel's own blocks: those that were live before the program ran. */
-static struct {
-    const void *block[KERNEL_BLOCKS_MAX];
-    size_t count;
-} kernel_blocks;
-
-static void note_kernel_block(const struct fe_heap_leak *leak, void *unused) {
-    (void)unused;
-    if (kernel_blocks.count < KERNEL_BLOCKS_MAX)
-        kernel_blocks.block[kernel_blocks.count++] = leak->block;
+static fe_task spawn_main(void) {
+    struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
+    options.name = "main";
+    options.stack_bytes = MAIN_STACK_BYTES;
+    fe_task task;
+    if (fe_task_try_spawn(run_main, NULL, &options, &task) == FE_OK)
+        return task;
+    options.stack_bytes = 0; /* max_stack= is below it */
+    return fe_task_spawn(run_main, NULL, &options);
 }
 
-struct leaks {
-    uint64_t blocks, bytes;
-};
-
-static void count_leak(const struct fe_heap_leak *leak, void *argument) {
-    struct leaks *leaks = argument;
-    for (size_t i = 0; i < kernel_blocks.count; i++)
-        if (kernel_blocks.block[i] == leak->block)
-            return;
-    leaks->bytes += leak->bytes;
-    if (leaks->blocks++ >= LEAKS_SHOWN)
-        return;
-    char site[128] = "";
-    if (leak->site != NULL)
-        fe_backtrace_name((uintptr_t)leak->site, true, site, sizeof(site));
-    fe_log_boot("leak: %p, %zu bytes, core %u%s%s", leak->block, leak->bytes, leak->core,
-                leak->site ? ", allocated at " : "", site);
+/* The machine's status. */
+static int status_of(const struct fe_task_result *result) {
+    if (result->outcome != FE_RETURNED)
+        return FE_EXIT_MAIN_FAILED;
+    if (result->value >= 0 && result->value <= STATUS_MAX)
+        return (int)result->value;
+    fe_error("the program returned %lld; statuses are 0 to %d, so it counts as a failure", (long long)result->value,
+             STATUS_MAX);
+    return FE_EXIT_MAIN_FAILED;
 }
 
-enum leaks_mode { LEAKS_OFF, LEAKS_REPORT, LEAKS_FAIL };
-
-static enum leaks_mode leaks_mode(void) {
-    static const char *const names[] = {"off", "report", "fail"};
-    const char *mode = fe_env("leaks");
-    if (mode == NULL)
-        return LEAKS_OFF;
-    for (unsigned i = 0; i < FE_ARRAY_LENGTH(names); i++)
-        if (__builtin_strcmp(mode, names[i]) == 0)
-            return (enum leaks_mode)i;
-    fe_log_complain("command line: leaks=%s: choose off, report or fail; report holds", mode);
-    return LEAKS_REPORT;
-}
-
-/* Tells of the program's live blocks if asked to; true if they fail the run. */
-static bool report_leaks(void) {
-    if (fe_kernel_state.leaks == LEAKS_OFF)
-        return false;
-    struct leaks leaks = {0};
-    fe_heap_leaks(count_leak, &leaks);
-    fe_log_boot("leaks: %llu blocks, %llu bytes", (unsigned long long)leaks.blocks, (unsigned long long)leaks.bytes);
-    return fe_kernel_state.leaks == LEAKS_FAIL && leaks.blocks > 0;
-}
-
-/* The end -------------------------------------------------------------------------------------------------------------
- */
-
-FE_NORETURN static void finish(void) {
-    /* Of two cores that come here (main fails just as the last task ends) one goes on. Relaxed: it guards nothing else.
-     */
-    if (atomic_exchange_explicit(&fe_kernel_state.finishing, true, memory_order_relaxed))
-        fe_arch_halt();
-    int status = atomic_load_explicit(&fe_kernel_state.exit_status, memory_order_relaxed);
-    if (report_leaks() && status == 0)
-        status = FE_EXIT_MAIN_FAILED;
+FE_NORETURN static void stop(int status) {
     fe_console_seize();
+    fe_arch_interrupts_disable();
     if (fe_machine.stop_others != NULL)
         fe_machine.stop_others();
     fe_exit_machine(status);
 }
 
-/* Main's failure ends the machine from scheduler context: the failure is reported from wherever it happened. */
-static struct fe_event main_failed;
-
-static void main_failed_event(struct fe_event *event) {
-    (void)event;
-    finish();
+static intptr_t run_machine(void *unused) {
+    (void)unused;
+    fe_leaks_begin();
+    struct fe_task_result result;
+    fe_task_join(spawn_main(), &result);
+    int status = status_of(&result);
+    if (result.outcome == FE_RETURNED)
+        (void)fe_tasks_wait(false, FE_FOREVER);
+    fe_shutdown(result.outcome == FE_RETURNED ? FE_SHUTDOWN_ENDED : FE_SHUTDOWN_FAILED);
+    if (fe_leaks_report() && status == 0)
+        status = FE_EXIT_MAIN_FAILED;
+    stop(status);
 }
 
 static void log_frame(const char *text) {
@@ -146,33 +95,14 @@ static void task_failed(fe_task task, const char *name, const struct fe_task_res
         fe_log_write(&site, FE_LOG_ERROR, "%s (%llu) %s: %s", name, (unsigned long long)task.id, how, result->message);
         fe_backtrace(pc, frame_pointer, log_frame);
     }
-    if (task.id == atomic_load_explicit(&fe_kernel_state.main_task, memory_order_relaxed)) {
-        atomic_store_explicit(&fe_kernel_state.exit_status, FE_EXIT_MAIN_FAILED, memory_order_relaxed);
-        fe_event_post(&main_failed); /* orders the status before the event's handler */
-    }
 }
 
 void fe_main_set_hooks(void) {
     fe_sched_hooks.task_failed = task_failed;
-    fe_sched_hooks.finished = finish;
 }
 
 fe_status fe_main_spawn(void) {
-    fe_kernel_state.leaks = (int)leaks_mode();
-    if (fe_kernel_state.leaks != LEAKS_OFF)
-        fe_heap_leaks(note_kernel_block, NULL);
-
     fe_kernel_state.env.arguments[0] = (char *)(uintptr_t)fe_image_name;
-    fe_event_init(&main_failed, 0, main_failed_event);
-    struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
-    options.name = "main";
-    options.stack_bytes = MAIN_STACK_BYTES;
-    options.detached = true;
     fe_task task;
-    fe_status status = fe_task_try_spawn(run_main, NULL, &options, &task);
-    if (status == FE_EINVAL) { /* max_stack= is below it */
-        options.stack_bytes = 0;
-        status = fe_task_try_spawn(run_main, NULL, &options, &task);
-    }
-    return status;
+    return fe_task_spawn_service(run_machine, NULL, "init", &task);
 }

@@ -4,9 +4,9 @@
 
 #include <ferrite/base.h>
 
-/* Sets the scheduler's hooks: how a task's failure is told, and what happens when the last task has ended. */
+/* Sets the scheduler's hook: how a task's failure is told. */
 void fe_main_set_hooks(void);
-/* Makes the main task. Boot core, last of all. */
+/* Makes the task that runs the program and shuts the machine down after it. Boot core, last of all. */
 FE_MUST_CHECK fe_status fe_main_spawn(void);
 
 #endif

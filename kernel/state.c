@@ -5,5 +5,6 @@ struct fe_kernel_state fe_kernel_state = {
     .log_spec_lock = FE_LOCK("log specification"),
     .console_lock = FE_LOCK("console"),
     .reader_lock = FE_LOCK("console reader"),
+    .shutdown_lock = FE_LOCK("shutdown"),
     .log_spec = {.otherwise = FE_LOG_WARN},
 };

@@ -24,7 +24,6 @@ struct fe_kernel_state {
     size_t file_count;
     bool is_terminal;   /* console=terminal */
     bool console_input; /* the console's input has been started */
-    int leaks;          /* leaks=, see main.c */
 
     /* Written by the boot core, each before core i runs, and read by whoever drains the logs (acquire). */
     struct fe_log_ring *_Atomic log_rings[FE_CORES_MAX];
@@ -51,12 +50,14 @@ struct fe_kernel_state {
     /* Written once, by the first core to panic (compare-and-swap): its index plus one. */
     _Atomic unsigned panicking;
 
-    /* The main task's outcome: written by the main task (or its failure's report), read when the machine shuts down;
-     * the scheduler's termination count orders the two. */
-    _Atomic uint64_t main_task; /* its id */
-    _Atomic int exit_status;
-    /* Whoever sets it shuts the machine down (exchange); the others go on until they are stopped. */
-    _Atomic bool finishing;
+    /* What is to be told of shutdown and run in it (shutdown.c): any core, under the lock. Never held while allocating. */
+    struct fe_lock shutdown_lock;
+    struct fe_listener *listeners;
+    struct fe_at_exit *at_exit;
+    size_t listeners_added; /* since the list was last looked through for those that are gone */
+    size_t listeners_left;  /* then */
+    /* Set under the lock, once; read without it, relaxed, as an answer that may be old. enum fe_shutdown_reason; 0: not begun. */
+    _Atomic unsigned shutdown;
 };
 
 extern struct fe_kernel_state fe_kernel_state;

@@ -8,6 +8,7 @@
 #include "scheduler.h"
 #include "sleep.h"
 #include "tcb.h"
+#include "termination.h"
 
 #include <ferrite/stats.h>
 #include <heap/spinlock.h>
@@ -66,12 +67,12 @@ struct fe_scheduler {
     struct fe_stack_fresh fresh[FE_STACK_CLASSES];
     uint64_t reserve[FE_STACK_RESERVE]; /* pages; only the fault handler pops */
     volatile uint32_t reserve_count;
-    uint64_t ended_checked; /* `ended` when termination was last looked for */
+    uint64_t ended_checked; /* ends counted when termination was last looked for */
 
     /* Written by the owner, read by all: statistics and termination. Each only grows. */
-    fe_atomic_u64 spawned;
-    fe_atomic_u64 ended;
-    struct fe_core_statistics statistics;
+    struct fe_counts strong;
+    struct fe_counts weak;
+    struct fe_core_statistics statistics; /* its spawned and ended: the kernel's own tasks only */
     uint64_t idle_ticks;       /* of the counter; statistics.idle is made of it when asked for */
     fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
 
@@ -104,8 +105,8 @@ struct fe_sched_state {
     /* Any core: who sleeps and who searches (sleep.h). */
     struct fe_sleep sleep __attribute__((aligned(FE_CACHE_LINE)));
 
-    /* Set once, by the core that finds no task left. */
-    fe_atomic_u32 finished __attribute__((aligned(FE_CACHE_LINE)));
+    /* Who waits for the last task (termination.h). Written once or twice in a machine's life. */
+    struct fe_termination termination;
 
     /* Under stacks_lock: growth of the stack arena and the depot of cached stacks; taken once per 32 stacks. */
     struct fe_spinlock stacks_lock;

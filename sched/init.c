@@ -53,7 +53,8 @@ fe_status fe_scheduler_init(unsigned cores) {
         fe_sched.stacks_end[class] = fe_stack_arena(class);
     fe_sched.cores = cores;
     fe_sleep_init(&fe_sched.sleep, cores);
-    fe_sched.schedulers[0] = &fe_boot_scheduler;
+    fe_scheduler_publish(&fe_boot_scheduler.core);
+    fe_sched.termination.cores = cores;
     fe_boot_scheduler.core.hardware_id = fe_machine.core_ids[0];
     fe_boot_scheduler.several = cores > 1;
     seed_random(&fe_boot_scheduler);
@@ -74,7 +75,10 @@ fe_status fe_scheduler_create(unsigned index, uint32_t hardware_id, struct fe_co
 }
 
 void fe_scheduler_publish(struct fe_core *core) {
-    fe_sched.schedulers[core->index] = (struct fe_scheduler *)core;
+    struct fe_scheduler *scheduler = (struct fe_scheduler *)core;
+    fe_sched.schedulers[core->index] = scheduler;
+    fe_sched.termination.strong[core->index] = &scheduler->strong;
+    fe_sched.termination.weak[core->index] = &scheduler->weak;
 }
 
 /* Figures --------------------------------------------------------------------------------------------------------- */
@@ -94,8 +98,9 @@ FE_GLANCE fe_status fe_core_statistics(unsigned core, struct fe_core_statistics 
         .interrupts = READ(kept->interrupts),
         .ipis = READ(kept->ipis),
         .wakeups_sent = READ(kept->wakeups_sent),
-        .spawned = READ(kept->spawned) + fe_load_relaxed(&scheduler->spawned), /* what is counted apart are weak tasks */
-        .ended = READ(kept->ended) + fe_load_relaxed(&scheduler->ended),
+        .spawned = READ(kept->spawned) + fe_load_relaxed(&scheduler->strong.spawned) +
+                   fe_load_relaxed(&scheduler->weak.spawned),
+        .ended = READ(kept->ended) + fe_load_relaxed(&scheduler->strong.ended) + fe_load_relaxed(&scheduler->weak.ended),
         .idle = fe_clock_length(READ(scheduler->idle_ticks)),
         .queued = fe_ring_length(&scheduler->ring) + (READ(scheduler->lifo) != NULL) + (READ(scheduler->first) != NULL),
     };
@@ -109,6 +114,7 @@ FE_GLANCE static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_
         .state = FE_TASK_READY,
         .core = tcb->core,
         .pinned = tcb->home,
+        .kind = tcb->kind,
         .stack_committed = tcb->stack_pages * FE_PAGE_SIZE,
         .stack_bound = tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class) - tcb->stack_low,
     };
@@ -126,8 +132,7 @@ FE_GLANCE static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_
     }
 }
 
-FE_GLANCE size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
-    size_t count = 0;
+FE_GLANCE void fe_tasks_each(void (*visit)(const struct fe_task_information *task, void *argument), void *argument) {
     for (unsigned class = 0; class < FE_STACK_CLASSES; class ++) {
         size_t slot_bytes = FE_STACK_SLOT << class;
         for (uintptr_t slot = fe_stack_arena(class); slot < fe_sched.stacks_end[class]; slot += slot_bytes) {
@@ -138,12 +143,29 @@ FE_GLANCE size_t fe_task_list(struct fe_task_information *list, size_t capacity)
             uint64_t id = fe_load_acquire(&tcb->id); /* pairs with the release in fe_task_try_spawn */
             if (!id)
                 continue;
-            if (count < capacity)
-                describe(tcb, id, &list[count]);
-            count++;
+            struct fe_task_information entry;
+            describe(tcb, id, &entry);
+            visit(&entry, argument);
         }
     }
-    return count;
+}
+
+struct listing {
+    struct fe_task_information *list;
+    size_t capacity, count;
+};
+
+static void list_one(const struct fe_task_information *task, void *argument) {
+    struct listing *listing = argument;
+    if (listing->count < listing->capacity)
+        listing->list[listing->count] = *task;
+    listing->count++;
+}
+
+FE_GLANCE size_t fe_task_list(struct fe_task_information *list, size_t capacity) {
+    struct listing listing = {list, capacity, 0};
+    fe_tasks_each(list_one, &listing);
+    return listing.count;
 }
 
 FE_GLANCE void fe_memory_statistics(struct fe_memory_statistics *statistics) {

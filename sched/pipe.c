@@ -112,6 +112,11 @@ fe_sender fe_sender_copy(fe_sender sender) {
     return sender;
 }
 
+bool fe_sender_is_closed(fe_sender sender) {
+    FE_CHECK_SENDER(sender);
+    return fe_ends_closed(&sender.pipe->closed) != 0;
+}
+
 void fe_sender_close(fe_sender sender) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
     FE_CHECK_SENDER(sender);

@@ -260,29 +260,12 @@ static void drain_inbox(struct fe_scheduler *self) {
 
 /* The scheduler's own context ------------------------------------------------------------------------------------- */
 
-/*
- * Termination, with no shared counter: each core's `spawned` and `ended` only grow. If the sum of all `ended`, read
- * first, equals the sum of all `spawned`, read after, then at the moment between the two no task was alive (a live one
- * would be counted in the second sum and not in the first), and no task is left that could spawn another.
- */
-static void look_for_termination(struct fe_scheduler *self) {
-    uint64_t ended = 0, spawned = 0;
-    self->ended_checked = fe_load_relaxed(&self->ended);
-    /* This core's own count before the look at the others': of two cores that end the last tasks at once, and may not look
-     * again since weak tasks keep them busy, one sees both counts. */
-    fe_fence_seq_cst();
-    for (unsigned i = 0; i < fe_sched.cores; i++) {
-        if (fe_sched.schedulers[i])
-            ended += fe_load_seq_cst(&fe_sched.schedulers[i]->ended); /* pairs with the store in count_ended */
-    }
-    for (unsigned i = 0; i < fe_sched.cores; i++) {
-        if (fe_sched.schedulers[i])
-            spawned += fe_load_seq_cst(&fe_sched.schedulers[i]->spawned); /* pairs with the store in count_spawned */
-    }
-    if (spawned == 0 || ended != spawned)
-        return;
-    if (fe_exchange_acq_rel(&fe_sched.finished, 1) == 0) /* exactly one core goes on; nothing else is ordered by it */
-        fe_sched_hooks.finished();
+/* Tells who waits for the last task, if it has ended. */
+static void look_for_termination(struct fe_scheduler *self, uint64_t ended) {
+    self->ended_checked = ended;
+    struct fe_tcb *waiter = fe_termination_look(&fe_sched.termination);
+    if (waiter)
+        fe_unpark(waiter);
 }
 
 static void poll(struct fe_scheduler *self) {
@@ -297,8 +280,9 @@ static void poll(struct fe_scheduler *self) {
         fe_stack_refill(self);
     if (FE_UNLIKELY(self->unusual.kills))
         fe_kill_poll(self);
-    if (fe_load_relaxed(&self->ended) != self->ended_checked)
-        look_for_termination(self);
+    uint64_t ended = fe_load_relaxed(&self->strong.ended) + fe_load_relaxed(&self->weak.ended); /* our own */
+    if (ended != self->ended_checked)
+        look_for_termination(self, ended);
 }
 
 static uint64_t next_random(struct fe_scheduler *self) {
@@ -356,7 +340,6 @@ static bool sleep(struct fe_scheduler *self) {
         fe_sleep_cancel_to_search(&fe_sched.sleep, self->core.index);
         return true;
     }
-    look_for_termination(self);
     uint64_t before = fe_arch_counter();
     self->statistics.sleeps++;
     fe_sched.loop->wait(self, fe_timers_before_sleep(self));

@@ -8,6 +8,7 @@
 
 #include <arch/atomic.h>
 #include <arch/machine.h>
+#include <ferrite/stats.h>
 
 struct fe_scheduler; /* one per core; begins with its struct fe_core */
 
@@ -17,8 +18,6 @@ struct fe_sched_hooks {
      * Runs on the task's or an exception stack; any context. */
     void (*task_failed)(fe_task task, const char *name, const struct fe_task_result *result, uintptr_t pc,
                         uintptr_t frame_pointer);
-    /* The last task that is not weak has ended. Called once, in scheduler context; does not return. */
-    FE_NORETURN void (*finished)(void);
 };
 extern struct fe_sched_hooks fe_sched_hooks;
 
@@ -33,6 +32,23 @@ FE_MUST_CHECK fe_status fe_scheduler_create(unsigned index, uint32_t hardware_id
 /* Makes a created scheduler known to the others: from here on work may be posted to it. By the boot
  * core, before any scheduler runs. */
 void fe_scheduler_publish(struct fe_core *core);
+/*
+ * The kernel's own tasks: they are not counted, and shutdown neither waits for them nor kills them. As fe_task_try_spawn, with
+ * the default stack.
+ */
+FE_MUST_CHECK fe_status fe_task_spawn_service(fe_task_function function, void *argument, const char *name, fe_task *task);
+/* Waits until no task is left that is not weak, nor, with `weak_too`, any that is; false: `deadline` came first. For one service
+ * task, which may ask again; once for the weak ones, it does so for good. */
+bool fe_tasks_wait(bool weak_too, fe_nanoseconds deadline);
+/* Calls visit for each task that exists. A glance: tasks come and go meanwhile. `visit` may not spawn. */
+void fe_tasks_each(void (*visit)(const struct fe_task_information *task, void *argument), void *argument);
+/*
+ * Tasks keep the machine running, and so does a hold: for an event's handler that will have a task to spawn, but not yet. Each
+ * hold is released once, on any core. Scheduler or task context.
+ */
+void fe_scheduler_hold(void);
+void fe_scheduler_release(void);
+
 /* Runs the calling core's scheduler for ever: enables interrupts, runs tasks, sleeps. fe_arch_core is set. */
 FE_NORETURN void fe_scheduler_run(void);
 

@@ -20,14 +20,6 @@
 
 static void task_entry(void *passed);
 
-/* Counts grow before the task can be found and after it is gone; see look_for_termination. Only the owner writes, so the
- * increment is a load and a store. */
-static inline void count(fe_atomic_u64 *counter) {
-    /* Pairs with the seq_cst loads of look_for_termination: on x86_64 and AArch64 a release store is enough, since what
-     * must be ordered is this store before the publication of the task, or after its end. */
-    fe_store_release(counter, fe_load_relaxed(counter) + 1);
-}
-
 static inline void copy_name(char *to, const char *from) {
     if (!from) {
         __builtin_memcpy(to, "task", 5);
@@ -50,11 +42,11 @@ static __attribute__((noinline)) fe_task ready_slowly(struct fe_tcb *tcb, uint64
 /* Sets a task going whose stack has been taken. Inline, since for the defaults most of it is known to the compiler. */
 static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *self, struct fe_tcb *tcb,
                                                            fe_task_function function, void *argument,
-                                                           const struct fe_task_options *options) {
+                                                           const struct fe_task_options *options, enum fe_task_kind kind) {
     tcb->function = function;
     tcb->argument = argument;
     tcb->home = options->core;
-    tcb->weak = options->weak;
+    tcb->kind = (uint8_t)kind;
     copy_name(tcb->name, options->name);
     fe_store_relaxed(&tcb->parking, FE_PARKING_EMPTY); /* published with the task */
     uint64_t id = self->next_id += FE_CORES_MAX;
@@ -62,10 +54,12 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
     /* Pairs with the acquire in is_live: who sees the id sees the task that it names. */
     fe_store_release(&tcb->id, id);
     fe_arch_context_make(&tcb->context, tcb, task_entry);
-    if (options->weak)
-        self->statistics.spawned++;
+    if (kind == FE_TASK_STRONG)
+        fe_count(&self->strong.spawned);
+    else if (kind == FE_TASK_WEAK)
+        fe_count(&self->weak.spawned);
     else
-        count(&self->spawned);
+        self->statistics.spawned++;
     if (FE_UNLIKELY(self->lifo != NULL) || FE_UNLIKELY(self->current == NULL) || options->core != FE_ANY_CORE ||
         FE_UNLIKELY(self->core.interrupt_depth != 0))
         return ready_slowly(tcb, id);
@@ -74,12 +68,10 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
     return (fe_task){tcb, id};
 }
 
-fe_status fe_task_try_spawn(fe_task_function function, void *argument, const struct fe_task_options *options,
-                            fe_task *task) {
-    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
+static inline __attribute__((always_inline)) fe_status try_spawn(fe_task_function function, void *argument,
+                                                                 const struct fe_task_options *options,
+                                                                 enum fe_task_kind kind, fe_task *task) {
     struct fe_scheduler *self = fe_scheduler_self();
-    if (!options)
-        options = &defaults;
     if (FE_UNLIKELY(!function || options->core < FE_ANY_CORE || options->core >= (int)fe_sched.cores ||
                     (options->core >= 0 && !fe_sched.schedulers[options->core])))
         return FE_EINVAL;
@@ -89,8 +81,22 @@ fe_status fe_task_try_spawn(fe_task_function function, void *argument, const str
         if (status != FE_OK)
             return status;
     }
-    *task = start(self, tcb, function, argument, options);
+    *task = start(self, tcb, function, argument, options, kind);
     return FE_OK;
+}
+
+fe_status fe_task_try_spawn(fe_task_function function, void *argument, const struct fe_task_options *options,
+                            fe_task *task) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK | FE_IN_SCHEDULER | FE_IN_GLOBAL);
+    if (!options)
+        options = &defaults;
+    return try_spawn(function, argument, options, options->weak ? FE_TASK_WEAK : FE_TASK_STRONG, task);
+}
+
+fe_status fe_task_spawn_service(fe_task_function function, void *argument, const char *name, fe_task *task) {
+    struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
+    options.name = name;
+    return try_spawn(function, argument, &options, FE_TASK_SERVICE, task);
 }
 
 static __attribute__((noinline)) fe_task spawn_or_fail(fe_task_function function, void *argument,
@@ -108,7 +114,7 @@ fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe
     struct fe_tcb *tcb;
     if (FE_UNLIKELY(options || !function) || FE_UNLIKELY(!(tcb = fe_stack_take_cached(self, 0))))
         return spawn_or_fail(function, argument, options);
-    return start(self, tcb, function, argument, &defaults);
+    return start(self, tcb, function, argument, &defaults, FE_TASK_STRONG);
 }
 
 /* Ending ---------------------------------------------------------------------------------------------------------- */
@@ -129,16 +135,18 @@ static __attribute__((noinline)) void tell_joiner(struct fe_tcb *task, uint64_t 
 }
 
 static void after_end(struct fe_tcb *task) {
-    bool weak = task->weak;
+    enum fe_task_kind kind = task->kind;
     struct fe_scheduler *self = fe_scheduler_self();
     /* Pairs with the acquire loads and exchanges of the join: the result is visible, and the stack is no longer in use. */
     uint64_t ended = fe_load_relaxed(&task->id) | FE_JOIN_ENDED; /* written by its spawn */
     uint64_t joiner = fe_exchange_acq_rel(&task->joiner, ended);
     /* Before anybody who may act on the end runs: told below, or on this core after this. */
-    if (FE_UNLIKELY(weak))
-        self->statistics.ended++;
+    if (FE_LIKELY(kind == FE_TASK_STRONG))
+        fe_count(&self->strong.ended);
+    else if (kind == FE_TASK_WEAK)
+        fe_count(&self->weak.ended);
     else
-        count(&self->ended);
+        self->statistics.ended++;
     /* The current one is about to go on, on this very context, and looks at the word again when it does. */
     if (FE_UNLIKELY(joiner != fe_join_by(self->current)))
         tell_joiner(task, joiner);

@@ -67,7 +67,7 @@ struct fe_tcb {
     fe_task_function function;
     void *argument;
     int home; /* FE_ANY_CORE, or the only core that may run it */
-    bool weak;
+    uint8_t kind; /* enum fe_task_kind */
     char name[FE_TASK_NAME_MAX];
 
     /* The task itself (its fault handler included). */

@@ -21,6 +21,10 @@ const char *fe_env(const char *name);
  * that does not parse, or lies outside [least, most], is warned of once and `otherwise` is answered. */
 uint64_t fe_env_number(const char *name, uint64_t otherwise, uint64_t least, uint64_t most);
 
+/* The place of the value of `name` among `count` names in `choices`, or `otherwise` if it is not given. One that is not among them
+ * is warned of once, with the choices there are, and `otherwise` is answered. Any context after boot. */
+unsigned fe_env_choice(const char *name, const char *const *choices, unsigned count, unsigned otherwise);
+
 /* The value of `name` as a truth value (1 0 yes no on off true false), or `otherwise`. */
 bool fe_env_flag(const char *name, bool otherwise);
 

@@ -12,6 +12,7 @@
 #include <ferrite/log.h>
 #include <ferrite/pipe.h>
 #include <ferrite/program.h>
+#include <ferrite/shutdown.h>
 #include <ferrite/stats.h>
 #include <ferrite/task.h>
 #include <ferrite/time.h>

@@ -96,6 +96,9 @@ fe_sender fe_sender_copy(fe_sender sender);
 void fe_sender_close(fe_sender sender);
 void fe_port_close(fe_port port);
 
+/* Whether nobody will receive what `sender` sends, its port being closed, or the oneshot pipe used up. Any context. */
+bool fe_sender_is_closed(fe_sender sender);
+
 /* How many values wait in the pipe; exact only when nobody else is using it. Any context. */
 size_t fe_port_pending(fe_port port);
 

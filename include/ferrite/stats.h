@@ -29,11 +29,18 @@ struct fe_core_statistics {
 /* FE_OK, or FE_EINVAL for a core that is not there. */
 fe_status fe_core_statistics(unsigned core, struct fe_core_statistics *statistics);
 
+enum fe_task_kind {
+    FE_TASK_STRONG,  /* keeps the machine running */
+    FE_TASK_WEAK,    /* does not */
+    FE_TASK_SERVICE, /* the kernel's own: ends with the machine */
+};
+
 enum fe_task_state { FE_TASK_READY, FE_TASK_RUNNING, FE_TASK_BLOCKED, FE_TASK_ENDED };
 
 struct fe_task_information {
     fe_task task;
     char name[FE_TASK_NAME_MAX];
+    enum fe_task_kind kind;
     enum fe_task_state state;
     unsigned core;          /* where it runs, or ran last */
     int pinned;             /* core, or FE_ANY_CORE */

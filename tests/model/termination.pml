@@ -1,5 +1,5 @@
 /*
- * Termination (look_for_termination in sched/scheduler.c): with no counter that all cores write, somebody notices that the last task has ended,
+ * Termination (sched/termination.h): with no counter that all cores write, somebody notices that the last task has ended,
  * and nobody says so before.
  *
  * Each core runs tasks off its own queue or another's. A task spawns children, as long as any are left to spawn, and ends.
