@@ -33,6 +33,11 @@
 struct fe_sched_state fe_sched;
 struct fe_sched_hooks fe_sched_hooks;
 
+/* How many tasks this core, the caller's, has counted as ended. */
+static inline uint64_t ended_here(struct fe_scheduler *self) {
+    return fe_load_relaxed(&self->strong.ended) + fe_load_relaxed(&self->weak.ended);
+}
+
 /* Queues ---------------------------------------------------------------------------------------------------------- */
 
 static inline void list_append(struct fe_task_list *list, struct fe_tcb *tcb) {
@@ -112,7 +117,7 @@ static inline void count_switches(struct fe_scheduler *self) {
  */
 static bool nothing_to_poll(struct fe_scheduler *self) {
     if (!fe_inbox_empty(&self->inbox) || fe_machine.poll != NULL || !fe_timers_tell(self) ||
-        self->reserve_count < FE_STACK_RESERVE || fe_load_relaxed(&self->ended) != self->ended_checked)
+        self->reserve_count < FE_STACK_RESERVE || ended_here(self) != self->ended_checked)
         return false;
     fe_heap_poll();
     return true;
@@ -261,8 +266,8 @@ static void drain_inbox(struct fe_scheduler *self) {
 /* The scheduler's own context ------------------------------------------------------------------------------------- */
 
 /* Tells who waits for the last task, if it has ended. */
-static void look_for_termination(struct fe_scheduler *self, uint64_t ended) {
-    self->ended_checked = ended;
+static void look_for_termination(struct fe_scheduler *self) {
+    self->ended_checked = ended_here(self);
     struct fe_tcb *waiter = fe_termination_look(&fe_sched.termination);
     if (waiter)
         fe_unpark(waiter);
@@ -280,9 +285,8 @@ static void poll(struct fe_scheduler *self) {
         fe_stack_refill(self);
     if (FE_UNLIKELY(self->unusual.kills))
         fe_kill_poll(self);
-    uint64_t ended = fe_load_relaxed(&self->strong.ended) + fe_load_relaxed(&self->weak.ended); /* our own */
-    if (ended != self->ended_checked)
-        look_for_termination(self, ended);
+    if (ended_here(self) != self->ended_checked)
+        look_for_termination(self);
 }
 
 static uint64_t next_random(struct fe_scheduler *self) {
