@@ -65,6 +65,13 @@ void fe_console_drain(void) {
         drain_and_release();
 }
 
+void fe_console_flush(void) {
+    if (fe_machine.console_put == NULL)
+        return;
+    fe_lock_take(&fe_kernel_state.console_lock);
+    drain_and_release();
+}
+
 void fe_console_seize(void) {
     fe_lock_take(&fe_kernel_state.console_lock);
     fe_log_drain_locked(false);

@@ -10,6 +10,9 @@
  * interrupt and fault handlers it does nothing. */
 void fe_console_drain(void);
 
+/* The same, but waits for the console. Task context. */
+void fe_console_flush(void);
+
 /* With the console's lock held, or alone: writes, keeping count of the column. */
 void fe_console_put_locked(const char *text, size_t bytes);
 /* Ends an unfinished line. */

@@ -1,19 +1,22 @@
 /*
- * The log: a ring of lines per core, drained to the console.
+ * The log: what a line goes through on its way to the console.
  *
- * A line is formatted on the caller's stack, then copied into its core's ring with interrupts masked, so the ring has
- * one producer: that core. It has one consumer at a time: whoever holds the console's lock. So a line costs no shared
- * write but the copy, and never waits; when the ring is full the line is dropped and counted, and the count is printed
- * where the lines are missing.
+ *     fe_log in a task -----> pipe --> the log task --.
+ *     fe_log elsewhere --------------------------------+--> ring of the core --> console, by whoever holds its lock
  *
- * Whoever has logged tries to drain at once (kernel/console.c); interrupt handlers only post an event, which drains
- * from scheduler context. Lines carry the counter's value, and draining takes the oldest of all rings first, so what
- * reaches the console is whole and in order of time.
+ * In a task a line is a message to the log task (log_task.c): it costs its formatting and a send, and the serial line is somebody
+ * else's business. Elsewhere, and before the log task is there, it goes straight to the fallback: a ring per core, which whoever
+ * has logged tries to drain at once (kernel/console.c); interrupt handlers only post an event, which drains from scheduler
+ * context. What finds no room in pipe or ring is dropped and counted, and the count is printed where the lines are missing.
+ *
+ * A line is copied into its core's ring with interrupts masked, so the ring has one producer: that core. It has one consumer at
+ * a time: whoever holds the console's lock. Lines carry the counter's value, and draining takes the oldest of all rings first, so
+ * what reaches the console is whole, and in order of time but for what still waits in the pipe.
  *
  * The ring exists before the first line of C runs and needs nothing, so early boot logs as everything else does.
  *
- * Rejected: one ring for all cores (a shared line written by every log call, and lost boot lines when a core dies
- * holding it); formatting when draining (arguments may be gone by then).
+ * Rejected: one ring for all cores (a shared line written by every log call, and lost boot lines when a core dies holding it);
+ * formatting when draining (arguments may be gone by then); the pipe for all contexts (a machine that is stuck could not say so).
  */
 #include "log.h"
 
@@ -23,15 +26,6 @@
 #include <sched/scheduler.h>
 
 #define RING_BYTES ((FE_PAGE_SIZE << FE_LOG_RING_PAGES_ORDER) - 256)
-#define LEVEL_BOOT 0 /* always shown, and without level and module */
-
-struct record {
-    uint64_t counter;
-    const char *module;
-    uint16_t bytes; /* of text that follow */
-    uint8_t level;
-    uint8_t unused[5];
-};
 
 struct fe_log_ring {
     /* This core, interrupts masked. */
@@ -74,7 +68,7 @@ static uint64_t copy_out(const struct fe_log_ring *ring, uint64_t position, void
 /* Producing -----------------------------------------------------------------------------------------------------------
  */
 
-static void put(enum fe_log_level level, const char *module, const char *text, uint32_t bytes) {
+void fe_log_put(const struct fe_log_record *record, const char *text) {
     uintptr_t interrupts = fe_arch_interrupts_disable();
     struct fe_core *core = fe_arch_core();
     struct fe_log_ring *ring = core->log;
@@ -85,14 +79,12 @@ static void put(enum fe_log_level level, const char *module, const char *text, u
     /* Relaxed: this core alone writes head. Acquire pairs with the release in take_line: its bytes have been read. */
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-    if (RING_BYTES - (head - tail) < sizeof(struct record) + bytes) {
+    if (RING_BYTES - (head - tail) < sizeof(*record) + record->bytes) {
         atomic_fetch_add_explicit(&ring->dropped, 1, memory_order_relaxed); /* a count: orders nothing */
     } else {
-        struct record record = {
-            .counter = fe_arch_counter(), .module = module, .bytes = (uint16_t)bytes, .level = (uint8_t)level};
-        head = copy_in(ring, copy_in(ring, head, &record, sizeof(record)), text, bytes);
+        head = copy_in(ring, copy_in(ring, head, record, sizeof(*record)), text, record->bytes);
         atomic_store_explicit(&ring->head, head, memory_order_release); /* pairs with the acquire in oldest() */
-        if (level == FE_LOG_ERROR)
+        if (record->level == FE_LOG_ERROR)
             atomic_store_explicit(&fe_kernel_state.log_urgent, true, memory_order_relaxed);
     }
     bool in_handler = core->interrupt_depth > 0;
@@ -104,22 +96,28 @@ static void put(enum fe_log_level level, const char *module, const char *text, u
 }
 
 void fe_log_put_v(enum fe_log_level level, const char *module, const char *format, va_list arguments) {
-    char text[FE_LOG_LINE_MAX + 1];
-    int length = fe_format_v(text, sizeof(text), format, arguments);
+    struct fe_log_message message;
+    int length = fe_format_v(message.text, sizeof(message.text), format, arguments);
     uint32_t bytes = (uint32_t)length;
     if (length > FE_LOG_LINE_MAX) {
         bytes = FE_LOG_LINE_MAX;
-        __builtin_memcpy(text + bytes - 3, "...", 3);
+        __builtin_memcpy(message.text + bytes - 3, "...", 3);
     }
-    while (bytes > 0 && text[bytes - 1] == '\n')
+    while (bytes > 0 && message.text[bytes - 1] == '\n')
         bytes--;
-    put(level, module, text, bytes);
+    message.record = (struct fe_log_record){.counter = fe_arch_counter(),
+                                            .module = module,
+                                            .bytes = (uint16_t)bytes,
+                                            .level = (uint8_t)level,
+                                            .core = (uint8_t)fe_arch_core()->index};
+    if (!fe_log_send(&message))
+        fe_log_put(&message.record, message.text);
 }
 
 void fe_log_boot(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    fe_log_put_v((enum fe_log_level)LEVEL_BOOT, "boot", format, arguments);
+    fe_log_put_v((enum fe_log_level)FE_LOG_BOOT, "boot", format, arguments);
     va_end(arguments);
 }
 
@@ -199,7 +197,7 @@ fe_status fe_log_set(const char *specification) {
  */
 
 /* The ring whose next line is the oldest, its header in *record; NULL when all are empty. */
-static struct fe_log_ring *oldest(struct record *record) {
+static struct fe_log_ring *oldest(struct fe_log_record *record) {
     struct fe_log_ring *found = NULL;
     for (unsigned i = 0; i < FE_CORES_MAX; i++) {
         /* Acquire pairs with the release in fe_log_init_core: the ring is set up. Rings are made in order of cores. */
@@ -209,7 +207,7 @@ static struct fe_log_ring *oldest(struct record *record) {
         uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* only the lock's holder writes it */
         if (tail == atomic_load_explicit(&ring->head, memory_order_acquire))     /* pairs with the release in put() */
             continue;
-        struct record candidate;
+        struct fe_log_record candidate;
         copy_out(ring, tail, &candidate, sizeof(candidate));
         if (found == NULL || candidate.counter < record->counter) {
             found = ring;
@@ -219,16 +217,16 @@ static struct fe_log_ring *oldest(struct record *record) {
     return found;
 }
 
-static void print_prefix(const struct fe_log_ring *ring, const struct record *record) {
+static void print_prefix(const struct fe_log_record *record) {
     char prefix[96];
     int bytes;
-    if (record->level == LEVEL_BOOT) {
+    if (record->level == FE_LOG_BOOT) {
         bytes = fe_format(prefix, sizeof(prefix), "# ");
     } else {
         uint64_t ticks = record->counter - fe_kernel_state.entry.counter;
         uint64_t hz = fe_machine.counter_hz ? fe_machine.counter_hz : UINT64_C(1000000000);
         bytes = fe_format(prefix, sizeof(prefix), "# %u.%06u core %u %s %.40s: ", (unsigned)(ticks / hz),
-                          (unsigned)(ticks % hz * 1000000 / hz), ring->core, fe_log_level_name(record->level),
+                          (unsigned)(ticks % hz * 1000000 / hz), record->core, fe_log_level_name(record->level),
                           record->module);
     }
     fe_console_put_locked(prefix, (size_t)bytes);
@@ -251,6 +249,11 @@ static void print_text(char *text, size_t bytes) {
     fe_console_put_locked("\n", 1);
 }
 
+void fe_log_print_locked(const struct fe_log_record *record, char *text) {
+    print_prefix(record);
+    print_text(text, record->bytes);
+}
+
 static void report_dropped(struct fe_log_ring *ring) {
     uint32_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
     if (dropped == ring->reported)
@@ -263,7 +266,7 @@ static void report_dropped(struct fe_log_ring *ring) {
 }
 
 void fe_log_drain_locked(bool only_at_line_start) {
-    struct record record;
+    struct fe_log_record record;
     for (struct fe_log_ring *ring; (ring = oldest(&record)) != NULL;) {
         if (fe_kernel_state.console_column != 0) {
             uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
@@ -279,8 +282,7 @@ void fe_log_drain_locked(bool only_at_line_start) {
         uint64_t at = atomic_load_explicit(&ring->tail, memory_order_relaxed) + sizeof(record);
         uint64_t next = copy_out(ring, at, text, record.bytes);
         atomic_store_explicit(&ring->tail, next, memory_order_release); /* pairs with the acquire in put() */
-        print_prefix(ring, &record);
-        print_text(text, record.bytes);
+        fe_log_print_locked(&record, text);
         report_dropped(ring);
     }
 }

@@ -59,6 +59,7 @@ static int status_of(const struct fe_task_result *result) {
 }
 
 FE_NORETURN static void stop(int status) {
+    fe_log_task_finish();
     fe_console_seize();
     fe_arch_interrupts_disable();
     if (fe_machine.stop_others != NULL)
@@ -103,6 +104,9 @@ void fe_main_set_hooks(void) {
 
 fe_status fe_main_spawn(void) {
     fe_kernel_state.env.arguments[0] = (char *)(uintptr_t)fe_image_name;
+    fe_status status = fe_log_task_start();
+    if (status != FE_OK)
+        return status;
     fe_task task;
     return fe_task_spawn_service(run_machine, NULL, "init", &task);
 }

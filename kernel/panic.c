@@ -53,6 +53,7 @@ static void enter(const char *message) {
         if (fe_machine.stop_others != NULL)
             fe_machine.stop_others();
         fe_log_drain_locked(false);
+        fe_log_rescue_locked();
         return;
     }
     if (depth == 2) {

@@ -36,6 +36,10 @@ struct fe_kernel_state {
     struct fe_lock log_spec_lock;
     struct fe_log_spec log_spec;
 
+    /* Whether there is a log task to send to: written by the boot core before the program runs, and by init at the end. */
+    _Atomic bool log_task;
+    _Atomic uint32_t log_dropped; /* lines that it had no room for; any core */
+
     /* The console's output and the draining ends of all log rings. Handlers never take it. */
     struct fe_lock console_lock;
     unsigned console_column; /* under it: bytes since the last line end, 0 at a line's start */
