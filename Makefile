@@ -52,12 +52,13 @@ LD      := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
 NM      := $(CROSS)nm
 LINKER_SCRIPT ?= linker/$(ARCH).ld
-LINK    ?= $(LD) $(PORT_LDFLAGS) -T $(LINKER_SCRIPT) --gc-sections
+# FE_TABLES is set by who links an image with tables for unwinding (tools/program.mk); a script that inserts comes first.
+LINK    ?= $(LD) $(PORT_LDFLAGS) $$FE_TABLES -T $(LINKER_SCRIPT) --gc-sections
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wundef \
             -Wpointer-arith -Wwrite-strings -Wvla -Werror
 COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-common -fno-strict-aliasing \
-            -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+            -fno-omit-frame-pointer -fasynchronous-unwind-tables -ffunction-sections -fdata-sections \
             $(if $(filter gcc,$(CC)),-fno-tree-loop-distribute-patterns) \
             $(if $(filter gcc-release,$(CC)-$(BUILD)),-momit-leaf-frame-pointer) \
             -I include -I . -I arch/$(ARCH) -DFE_ARCH_NAME='"$(ARCH)"' \

@@ -203,6 +203,19 @@ extern struct fe_arch_hooks fe_arch_hooks;
 
 /* Makes the interrupted code continue at entry(argument) on the stack that ends at stack_top, interrupts enabled. */
 void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, void *stack_top);
+/*
+ * Makes the interrupted code go on as if it had called entry(argument) at the instruction that was interrupted, with its
+ * registers and its stack as they were, so that it can be unwound from there. FE_ARCH_TRAP_CALL_BYTES are written at `stack`
+ * (16-byte aligned), which must be writable, and lie FE_ARCH_RED_ZONE or more below the interrupted stack pointer. `entry`
+ * must not return.
+ */
+void fe_arch_trap_call(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, uintptr_t stack);
+/* The interrupted instruction could not be fetched: makes its caller's call the one that was interrupted. False if there is no
+ * telling. */
+bool fe_arch_trap_to_caller(struct fe_trap_frame *frame);
+/* Where the interrupted code is, and its stack. */
+uintptr_t fe_arch_trap_pc(const struct fe_trap_frame *frame);
+uintptr_t fe_arch_trap_stack(const struct fe_trap_frame *frame);
 /* Writes the registers, a line at a time without newline, through `line`. */
 void fe_arch_trap_registers(const struct fe_trap_frame *frame, void (*line)(const char *text));
 /* Reads 8 bytes at `address` for a backtrace; false if that would fault. */

@@ -268,6 +268,8 @@ fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *scheduler); /* answer
 void fe_task_timer_fired(struct fe_timer *timer);
 /* The running task's outcome is set, and its code is at an end: on to the top of its stack, and out (ending.c). */
 FE_NORETURN void fe_task_end(struct fe_tcb *task);
+/* The same, with the cleanups of its frames first (unwind.c). */
+FE_NORETURN void fe_task_unwind(struct fe_tcb *task);
 /* Notes why the running task fails, and tells the rooms above; it must be made to end next. `pc` and `frame_pointer`: where. */
 void fe_task_failing(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer);
 

@@ -45,8 +45,36 @@ static bool commit(struct fe_scheduler *self, struct fe_tcb *task, uintptr_t pag
     return true;
 }
 
-static void fault_entry(void *task) {
+static void end_entry(void *task) {
     fe_task_end(task);
+}
+
+static void unwind_entry(void *task) {
+    fe_task_unwind(task);
+}
+
+/* Has page-aligned `page`, if it lies on the task's stack, emergency pages included. */
+static bool have_page(struct fe_scheduler *self, struct fe_tcb *task, uintptr_t page, bool runtime) {
+    uint64_t physical;
+    if (page <= task->stack_slot || page >= (uintptr_t)task)
+        return false;
+    return fe_arch_translate(page, &physical) || commit(self, task, page, runtime);
+}
+
+/* Makes the task, which has been told to fail, unwind from where it was interrupted; or end, if there is no doing that. */
+static void redirect(struct fe_scheduler *self, struct fe_tcb *task, const struct fe_fault *fault, bool again,
+                     bool runtime) {
+    struct fe_trap_frame *frame = fault->frame;
+    bool known = !again && (!fault->execute || fe_arch_trap_to_caller(frame));
+    uintptr_t pc = fe_arch_trap_pc(frame);
+    uintptr_t stack = (fe_arch_trap_stack(frame) - FE_ARCH_RED_ZONE - FE_ARCH_TRAP_CALL_BYTES) & ~(uintptr_t)15;
+    uintptr_t last = stack + FE_ARCH_TRAP_CALL_BYTES - 1;
+    if (known && pc >= (uintptr_t)fe_text_start && pc < (uintptr_t)fe_text_end &&
+        have_page(self, task, stack & ~(FE_PAGE_SIZE - 1), runtime) &&
+        have_page(self, task, last & ~(FE_PAGE_SIZE - 1), runtime))
+        fe_arch_trap_call(frame, unwind_entry, task, stack);
+    else
+        fe_arch_trap_redirect(frame, end_entry, task, task);
 }
 
 static void fail_task(struct fe_tcb *task, enum fe_fault_kind kind, const struct fe_fault *fault) {
@@ -93,9 +121,11 @@ bool fe_scheduler_fault(const struct fe_fault *fault) {
             kind = FE_FAULT_NO_MEMORY;
         } else {
             kind = FE_FAULT_STACK_OVERFLOW;
-            if (runtime && page != task->stack_slot && commit(self, task, page, true)) {
-                /* The runtime finishes what it is doing on the pages below the bound, and the task fails at its end. */
-                if (!(task->ending & 1u << FE_ENDING_OVERFLOW)) {
+            bool failing = fe_ending_begun(task);
+            if ((runtime || failing) && page != task->stack_slot && commit(self, task, page, runtime)) {
+                /* The runtime finishes what it is doing on the pages below the bound, and the task fails at its end. One
+                 * that unwinds has them for its cleanups. */
+                if (!failing && !(task->ending & 1u << FE_ENDING_OVERFLOW)) {
                     fe_ending_add(task, FE_ENDING_OVERFLOW);
                     fail_task(task, kind, fault);
                 }
@@ -105,7 +135,8 @@ bool fe_scheduler_fault(const struct fe_fault *fault) {
     }
     if (runtime && !is_lenient(fault->pc))
         return false;
+    bool again = fe_ending_begun(task);
     fail_task(task, kind, fault);
-    fe_arch_trap_redirect(fault->frame, fault_entry, task, task);
+    redirect(self, task, fault, again, runtime);
     return true;
 }

@@ -1,8 +1,8 @@
 /*
  * Task stacks, with the MMU as their manager.
  *
- * The stack arena has a part for each class, cut into slots of 64 KiB << class. From the bottom of a slot: a guard page that is never mapped, the emergency
- * page, the stack, and at the top of the last page the control block. Only that last page is committed when a slot is
+ * The stack arena has a part for each class, cut into slots of 64 KiB << class. From the bottom of a slot: a guard page that is never mapped, three emergency
+ * pages, the stack, and at the top of the last page the control block. Only that last page is committed when a slot is
  * first used; the fault handler commits the others as they are touched (fault.c).
  *
  * Each core carves slots out of grants of its own and keeps a cache of used ones per class; caches spill to and fill from

@@ -6,9 +6,10 @@
 
 /* Bytes of a slot of class 0, guard included; class n has this times 2^n. */
 #define FE_STACK_SLOT ((size_t)64 << 10)
-/* Of a slot's bytes, how many are never the stack's: a guard page, and the page that only the runtime's own code may use
- * when it is caught by an overflow in the middle of an operation. */
-#define FE_STACK_GUARD (2 * FE_PAGE_SIZE)
+/* Of a slot's bytes, how many are never the stack's: a guard page, and the emergency pages: for the runtime's own code, when it
+ * is caught by an overflow in the middle of an operation, and for the unwinder (up to 6 KiB on AArch64) and what cleanups
+ * need when a task fails with its stack full. */
+#define FE_STACK_GUARD (4 * FE_PAGE_SIZE)
 
 /* Each class has a part of the stack arena to itself, so that its slots can be walked. */
 #define FE_STACK_ARENA (FE_STACKS_BYTES / 16)

@@ -213,7 +213,8 @@ void fe_task_exit(intptr_t value) {
     struct fe_tcb *task = fe_scheduler_self()->current;
     task->outcome = FE_RETURNED;
     task->value = value;
-    fe_task_end(task);
+    fe_kill_end_sections(task);
+    fe_task_unwind(task);
 }
 
 static void fill_result(const struct fe_tcb *task, struct fe_task_result *result) {
@@ -261,11 +262,14 @@ void fe_fail_at(const char *file, int line, const char *format, ...) {
     if (!self->current || self->core.interrupt_depth)
         fe_panic_at(file, line, "failure outside a task: %s", result.message);
     struct fe_tcb *task = self->current;
+    bool again = fe_ending_begun(task);
     if (length >= 0 && (size_t)length < sizeof result.message)
         fe_format(result.message + length, sizeof result.message - (size_t)length, "%s (%s:%d)",
-                  fe_ending_begun(task) ? ", while it ended" : "", file, line);
+                  again ? ", while it ended" : "", file, line);
     fe_task_failing(task, &result, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
-    fe_task_end(task);
+    if (again)
+        fe_task_end(task); /* what cleanups are left are given up */
+    fe_task_unwind(task);
 }
 
 /* Joining --------------------------------------------------------------------------------------------------------- */

@@ -81,6 +81,8 @@ struct fe_tcb {
     bool kill_listed;
     struct fe_tcb *kill_next;
 
+    uint64_t exception[4] __attribute__((aligned(16))); /* unwind.c: the unwinder's, which outlives the frames */
+
     /* The task itself, and whoever joins it after its end. */
     struct fe_timer timer; /* for waits with a deadline */
     enum fe_outcome outcome;

@@ -29,6 +29,22 @@ PROGRAM_FLAGS_host    := -fstack-clash-protection
 PROGRAM_FLAGS_aarch64 := -fstack-clash-protection --param=stack-clash-protection-guard-size=12
 PROGRAM_FLAGS         := $(if $(filter gcc,$(CC)),$(PROGRAM_FLAGS_$(ARCH)))
 
+# A program's cleanups (ferrite/defer.h) run when a task fails, and what may fail includes what the machine refuses. clang knows
+# the first only.
+PROGRAM_FLAGS         += -fexceptions $(if $(filter gcc,$(CC)),-fnon-call-exceptions)
+
+# libgcc's unwinder, which only those cleanups refer to: with what it needs of a libc under names of our own (arch/bare/unwind.c).
+# An image into which it was linked gets its tables, too, when it is linked a second time. (On Linux the compiler sees to it.)
+ifeq ($(filter host sim,$(ARCH)),)
+UNWINDER        := $(OUT)/unwinder.a
+LIBGCC_EH       := $(shell $(CROSS)gcc -print-file-name=libgcc_eh.a)
+UNWIND_RENAMED  := abort malloc free strchr
+# $(call unwinding,ELF): what links the tables into an image whose first link is ELF.
+unwinding       = $$($(NM) $(1) | grep -q ' T _Unwind_ForcedUnwind$$' && echo --eh-frame-hdr -T linker/unwind.ld)
+$(UNWINDER): $(CONFIG)
+	$(Q)$(OBJCOPY) $(foreach s,$(UNWIND_RENAMED),--redefine-sym $(s)=fe_unwind_$(s)) $(LIBGCC_EH) $@
+endif
+
 # $(call containers,NAME): the files that a program is linked to: an ELF, and on bare machines a raw image.
 containers = $(OUT)/$(1).elf $(if $(filter host sim,$(ARCH)),,$(OUT)/$(1).bin)
 
@@ -39,11 +55,11 @@ $(1)_LINK := $$($(1)_OBJS) $$(patsubst %,$$(OUT)/%.part.o,$$($(1)_PROGRAMS)) $$(
 $$($(1)_OBJS): FLAGS = $$(COMMON) $$(PROGRAM_FLAGS) $$($(1)_CFLAGS)
 $$(OUT)/$(1).part.o: $$($(1)_OBJS)
 	$$(Q)$$(LD) -r -o $$@.tmp $$^ && $$(OBJCOPY) --keep-global-symbol=none $$@.tmp $$@ && rm $$@.tmp
-$$(OUT)/$(1).elf: $$($(1)_LINK) $$(OUT)/kernel.o $$(LINKER_SCRIPT) tools/symbols
-	$$(Q)$$(LINK) -o $$@.1 $$($(1)_LINK) $$(OUT)/kernel.o $$(LINK_LIBS)
+$$(OUT)/$(1).elf: $$($(1)_LINK) $$(OUT)/kernel.o $$(UNWINDER) $$(LINKER_SCRIPT) linker/unwind.ld tools/symbols
+	$$(Q)$$(LINK) -o $$@.1 $$($(1)_LINK) $$(OUT)/kernel.o $$(UNWINDER) $$(LINK_LIBS)
 	@tools/symbols $$(NM) $$@.1 > $$@.symbols.S
 	@$$(COMPILE) $$(COMMON) -D__ASSEMBLER__ -c $$@.symbols.S -o $$@.symbols.o
-	@$$(LINK) -o $$@ $$($(1)_LINK) $$(OUT)/kernel.o $$@.symbols.o $$(LINK_LIBS)
+	@FE_TABLES="$$(call unwinding,$$@.1)"; $$(LINK) -o $$@ $$($(1)_LINK) $$(OUT)/kernel.o $$@.symbols.o $$(UNWINDER) $$(LINK_LIBS)
 	@rm -f $$@.1 $$@.symbols.S $$@.symbols.o
 $$(OUT)/$(1).bin: $$(OUT)/$(1).elf
 	$$(Q)$$(OBJCOPY) -O binary $$< $$@

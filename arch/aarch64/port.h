@@ -91,6 +91,11 @@ _Static_assert(sizeof(struct fe_arm_switch_frame) == 176, "switch.S");
 
 void fe_arm_context_start(void);
 
+/* switch.S: where code that a trap interrupted goes on, to call; its stack is what fe_arch_trap_call makes. */
+void fe_arm_trap_call(void);
+#define FE_ARCH_TRAP_CALL_BYTES 48u
+#define FE_ARCH_RED_ZONE 0u
+
 static inline void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
     struct fe_arm_switch_frame *frame = (struct fe_arm_switch_frame *)stack_top - 1;
     /* Other registers hold what lay there: a new task has no claim on them, and writing them would cost more. */

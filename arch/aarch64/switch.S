@@ -96,3 +96,26 @@ function fe_arm_context_start
     blr x19
     b fe_arm_stop
 end fe_arm_context_start
+
+/*
+ * Interrupted code seems to call from here. The stack: its pc, x30 and sp, the function, the argument. All else is in the
+ * registers still. A signal frame, since pc is the instruction itself; column 96 is where unwinders take it from, as x30 may
+ * hold something else.
+ */
+    .section .text.fe_arm_trap_call, "ax", %progbits
+    .balign 16
+    .global fe_arm_trap_call
+    .type fe_arm_trap_call, %function
+fe_arm_trap_call:
+    .cfi_startproc simple
+    .cfi_signal_frame
+    .cfi_return_column 96
+    .cfi_def_cfa sp, 48
+    .cfi_offset 96, -48
+    .cfi_offset 30, -40
+    .cfi_offset 31, -32
+    ldp x1, x0, [sp, #24]
+    blr x1
+    b fe_arm_stop
+    .cfi_endproc
+    .size fe_arm_trap_call, . - fe_arm_trap_call

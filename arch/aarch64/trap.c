@@ -111,6 +111,34 @@ void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), v
     frame->pstate = FE_ARM_PSTATE_EL1T;
 }
 
+struct call {
+    uint64_t pc, x30, sp; /* of the code that seems to call */
+    void (*entry)(void *);
+    void *argument;
+    uint64_t unused;
+};
+_Static_assert(sizeof(struct call) == FE_ARCH_TRAP_CALL_BYTES, "switch.S, fe_arm_trap_call");
+
+void fe_arch_trap_call(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, uintptr_t stack) {
+    *(struct call *)stack = (struct call){frame->pc, frame->x[30], frame->sp, entry, argument, 0};
+    frame->pc = (uint64_t)(uintptr_t)fe_arm_trap_call;
+    frame->sp = stack;
+    frame->pstate = FE_ARM_PSTATE_EL1T;
+}
+
+bool fe_arch_trap_to_caller(struct fe_trap_frame *frame) {
+    frame->pc = frame->x[30] - 4; /* the call */
+    return true;
+}
+
+uintptr_t fe_arch_trap_pc(const struct fe_trap_frame *frame) {
+    return frame->pc;
+}
+
+uintptr_t fe_arch_trap_stack(const struct fe_trap_frame *frame) {
+    return frame->sp;
+}
+
 void fe_arch_trap_registers(const struct fe_trap_frame *frame, void (*line)(const char *text)) {
     char text[128];
     for (unsigned i = 0; i < 30; i += 3) {

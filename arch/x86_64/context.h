@@ -15,6 +15,11 @@ _Static_assert(sizeof(struct fe_x86_switch_frame) == 64, "switch.S has the same 
 
 void fe_x86_context_begin(void);
 
+/* switch.S: where code that a trap interrupted goes on, to call; its stack is what fe_arch_trap_call makes. */
+void fe_x86_trap_call(void);
+#define FE_ARCH_TRAP_CALL_BYTES 32u
+#define FE_ARCH_RED_ZONE 128u
+
 static inline void fe_x86_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
     struct fe_x86_switch_frame *frame = (struct fe_x86_switch_frame *)stack_top - 1;
     /* r12 to r15 hold what lay there: a new task has no claim on them, and writing them would cost more. */

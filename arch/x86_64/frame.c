@@ -79,6 +79,38 @@ void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), v
         frame->rbp = 0; /* the frame-pointer chain ends */
 }
 
+struct call {
+    uint64_t rip, rsp; /* of the code that seems to call */
+    void (*entry)(void *);
+    void *argument;
+};
+_Static_assert(sizeof(struct call) == FE_ARCH_TRAP_CALL_BYTES, "switch.S, fe_x86_trap_call");
+
+void fe_arch_trap_call(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, uintptr_t stack) {
+    *(struct call *)stack = (struct call){frame->rip, frame->rsp, entry, argument};
+    frame->rip = (uint64_t)(uintptr_t)fe_x86_trap_call;
+    frame->rsp = stack;
+    frame->rflags &= ~(uint64_t)(FLAG_TRAP | FLAG_DIRECTION | FLAG_ALIGNMENT);
+    frame->rflags |= FLAG_INTERRUPT;
+}
+
+bool fe_arch_trap_to_caller(struct fe_trap_frame *frame) {
+    uint64_t address;
+    if ((frame->rsp & 7) || !fe_arch_probe(frame->rsp, &address))
+        return false;
+    frame->rip = address - 1; /* inside the call */
+    frame->rsp += 8;
+    return true;
+}
+
+uintptr_t fe_arch_trap_pc(const struct fe_trap_frame *frame) {
+    return frame->rip;
+}
+
+uintptr_t fe_arch_trap_stack(const struct fe_trap_frame *frame) {
+    return frame->rsp;
+}
+
 void fe_arch_trap_registers(const struct fe_trap_frame *frame, void (*line)(const char *text)) {
     char text[128];
 #define LINE(...) (fe_format(text, sizeof(text), __VA_ARGS__), line(text))

@@ -6,6 +6,7 @@
 
 #include <ferrite/base.h>
 #include <ferrite/context.h>
+#include <ferrite/defer.h>
 #include <ferrite/env.h>
 #include <ferrite/heap.h>
 #include <ferrite/io.h>

@@ -2,8 +2,8 @@
  * Tasks: lightweight threads of control, scheduled cooperatively on one scheduler per core.
  *
  * A task has a stack of its own: a reserved range of addresses of which only the touched pages take memory, with a guard
- * page below. A fault (wild pointer, stack overflow, failed assertion) ends the task that did it and is told to whoever
- * joins it; the machine goes on.
+ * page below. A fault (wild pointer, stack overflow, failed assertion) ends the task that did it, after the cleanups of its
+ * frames (defer.h), and is told to whoever joins it; the machine goes on.
  *
  * A fe_task is a small value that names a task. It stays safe to use after the task has ended: operations on it then
  * answer FE_ENOENT.
@@ -32,7 +32,7 @@ typedef intptr_t (*fe_task_function)(void *argument);
 
 struct fe_task_options {
     const char *name;   /* copied, at most FE_TASK_NAME_MAX - 1 bytes; NULL: "task" */
-    size_t stack_bytes; /* bound of the stack; rounded up to pages; 0: the default (64 KiB, or `min_stack=`) */
+    size_t stack_bytes; /* bound of the stack; rounded up to pages; 0: the default (48 KiB, or `min_stack=`) */
     int core;           /* FE_ANY_CORE, or the index of the only core that may run it (never stolen) */
     bool weak;          /* does not keep the machine running */
     bool detached;      /* nobody will join it: its result is dropped, its memory goes when it ends */
@@ -99,7 +99,7 @@ fe_status fe_task_detach(fe_task task);
 /* Lets every other ready task of this core run first. Task context. About 60 instructions with one other ready task. */
 void fe_task_yield(void);
 
-/* Ends the calling task with `value`, as returning from its function does. Task context. */
+/* Ends the calling task with `value`, as returning from its function does; cleanups run (defer.h). Task context. */
 FE_NORETURN void fe_task_exit(intptr_t value);
 
 /*
