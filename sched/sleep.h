@@ -96,8 +96,9 @@ static inline bool fe_sleep_search_begin(struct fe_sleep *sleep) {
 /* Ends the calling core's search. If it found work it must interrupt the core that this returns, unless -1; if it did
  * not, -1, and it must not wait before it has announced that and looked again. */
 static inline int fe_sleep_search_end(struct fe_sleep *sleep, bool found) {
-    /* Relaxed: the fence of fe_sleep_wake_one or of fe_sleep_announce follows. */
-    bool last = fe_fetch_sub_relaxed(&sleep->searching, 1) == 1;
+    /* Release; pairs with the fence of fe_sleep_wake_one or of fe_sleep_announce that follows for the others: who finds work and is
+     * not the last leaves what it did not take to them, without a fence of its own. */
+    bool last = fe_fetch_sub_release(&sleep->searching, 1) == 1;
     return found && last ? fe_sleep_wake_one(sleep) : -1;
 }
 

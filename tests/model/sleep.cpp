@@ -85,6 +85,68 @@ struct sleep_suite : rl::test_suite<sleep_suite<WORKERS, MAKERS, CORES, DEVICE, 
     }
 };
 
+/*
+ * Thieves that take two pieces at once and keep one for others to steal, as from a ring: what is left waits in the ring of a core
+ * that is busy, and whoever searches, or is woken, finds it.
+ */
+template <int WORKERS> struct split_suite : rl::test_suite<split_suite<WORKERS>, WORKERS + 1> {
+    fe_sleep sleep;
+    fe_atomic_u32 work, rest;
+    rl::rl_sem_t interrupt[WORKERS];
+
+    void before() {
+        fe_sleep_init(&sleep, 2 * WORKERS);
+        fe_store_relaxed(&work, 0);
+        fe_store_relaxed(&rest, 0);
+        for (int i = 0; i < WORKERS; i++)
+            rl::rl_sem_init(&interrupt[i], 0, 0, RL_INFO);
+    }
+    void after() {
+        for (int i = 0; i < WORKERS; i++)
+            rl::rl_sem_destroy(&interrupt[i], RL_INFO);
+    }
+    void wake(int core) {
+        if (core >= 0)
+            rl::rl_sem_post(&interrupt[core], RL_INFO);
+    }
+    bool take() {
+        uint32_t there = 1;
+        if (fe_load_relaxed(&work) != 0 && fe_cas_relaxed(&work, &there, 0)) {
+            fe_store_release(&rest, WORKERS - 1); /* as the tail of its ring */
+            return true;
+        }
+        uint32_t left = fe_load_relaxed(&rest);
+        while (left != 0)
+            if (fe_cas_relaxed(&rest, &left, left - 1))
+                return true;
+        return false;
+    }
+    void thread(unsigned index) {
+        if (index == WORKERS) {
+            fe_store_relaxed(&work, 1);
+            wake(fe_sleep_wake_one(&sleep));
+            return;
+        }
+        for (bool searching = false;;) {
+            if (searching || fe_sleep_search_begin(&sleep)) {
+                bool found = take();
+                wake(fe_sleep_search_end(&sleep, found));
+                if (found)
+                    return; /* busy */
+            }
+            fe_sleep_announce(&sleep, index);
+            if (fe_load_relaxed(&work) != 0 || fe_load_relaxed(&rest) != 0) {
+                fe_sleep_cancel_to_search(&sleep, index);
+                searching = true;
+                continue;
+            }
+            while (rl::rl_sem_wait(&interrupt[index], RL_INFO) != 0)
+                ;
+            searching = fe_sleep_cancel(&sleep, index);
+        }
+    }
+};
+
 /* A core whose inbox is pushed to by two others. */
 struct inbox_suite : rl::test_suite<inbox_suite, 3> {
     fe_sleep sleep;
@@ -128,6 +190,8 @@ typedef sleep_suite<2, 2, 4, false, false> two_sleepers;
 typedef sleep_suite<2, 2, 2, false, false> one_may_search;
 typedef sleep_suite<2, 2, 4, true, false> two_disturbed;
 typedef sleep_suite<1, 2, 4, true, true> vain_waker;
+typedef split_suite<2> two_thieves;
+typedef split_suite<3> three_thieves;
 
 static const fe_model_case cases[] = {
     {"sleep::one sleeper, one maker", &rl::simulate<one_sleeper>, FE_MODEL_RANDOM(50000), FE_MODEL_FULL},
@@ -139,6 +203,9 @@ static const fe_model_case cases[] = {
     {"sleep::two sleepers, interrupted by a device", &rl::simulate<two_disturbed>, FE_MODEL_RANDOM(200000),
      FE_MODEL_RANDOM(10000000)},
     {"sleep::a waker finds its sleeper gone", &rl::simulate<vain_waker>, FE_MODEL_BOUND(1), FE_MODEL_BOUND(2)},
+    {"sleep::a thief leaves half to another", &rl::simulate<two_thieves>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
+    {"sleep::a thief leaves the rest to two others", &rl::simulate<three_thieves>, FE_MODEL_RANDOM(400000),
+     FE_MODEL_RANDOM(10000000)},
     {"sleep::an inbox wakes its core", &rl::simulate<inbox_suite>, FE_MODEL_RANDOM(100000), FE_MODEL_RANDOM(5000000)},
 };
 FE_MODEL_MAIN(cases)

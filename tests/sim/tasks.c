@@ -133,7 +133,38 @@ static void spread(void) {
     }
 }
 
+/* As many tasks that are busy until all of them run as there are cores. */
+static intptr_t meets(void *argument) {
+    (void)argument;
+    fe_fetch_add_relaxed(&taken, 1);
+    fe_nanoseconds until = fe_time_now() + 4 * FE_MILLISECOND;
+    while (fe_load_acquire(&taken) % fe_core_count() != 0) {
+        fe_arch_relax();
+        SIM_CHECK(fe_time_now() < until, "work waits, and a core sleeps: %u of %u run", fe_load_relaxed(&taken),
+                  fe_core_count());
+    }
+    return 0;
+}
+
+static void spread_wide(void) {
+    fe_store_relaxed(&taken, 0);
+    for (unsigned round = 0; round < 4; round++) {
+        fe_task tasks[8];
+        unsigned count = fe_core_count();
+        if (sim_random(2))
+            fe_task_sleep(sim_random(6000));
+        fe_store_release(&taken, 0);
+        for (unsigned i = 0; i < count; i++)
+            tasks[i] = fe_task_spawn(meets, NULL, NULL);
+        /* Puts the last of them into the ring. It may wait in its place for as long as they are busy. */
+        fe_task last = fe_task_spawn(identity, NULL, NULL);
+        for (unsigned i = 0; i < count; i++)
+            sim_join(tasks[i]);
+        sim_join(last);
+    }
+}
+
 const struct sim_program sim_tasks[] = {
-    {"spawn_join", spawn_join, 0}, {"trees", trees, 0},         {"spread", spread, 0}, {"detached", detached, 0},
-    {"pinned", pinned, 0},         {"join_race", join_race, 0}, {NULL, NULL, 0},
+    {"spawn_join", spawn_join, 0}, {"trees", trees, 0},   {"spread", spread, 0},       {"spread_wide", spread_wide, 0},
+    {"detached", detached, 0},     {"pinned", pinned, 0}, {"join_race", join_race, 0}, {NULL, NULL, 0},
 };
