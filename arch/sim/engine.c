@@ -485,6 +485,15 @@ static FE_NORETURN void finish(int status) {
     _exit(0);
 }
 
+/* What each core and each task does. */
+static void show_machine(void) {
+    static const char *const states[] = {"off", "running", "waiting", "halted"};
+    for (unsigned i = 0; i < count; i++)
+        say("core %u: %s%s%s\n", i, states[cores[i].state], cores[i].masked ? ", interrupts masked" : "",
+            cores[i].handling ? ", in a handler" : "");
+    fe_sim_describe_tasks(say);
+}
+
 void fe_sim_fail(const char *format, ...) {
     char text[512];
     va_list arguments;
@@ -492,19 +501,17 @@ void fe_sim_fail(const char *format, ...) {
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     run.active = false;
+    fe_sim.next = NEVER;
     say("%s\n", text);
+    show_machine();
     finish(102);
 }
 
 static void hang(const char *what) {
     run.active = false;
     fe_sim.next = NEVER;
-    static const char *const states[] = {"off", "running", "waiting", "halted"};
     say("hang: %s\n", what);
-    for (unsigned i = 0; i < count; i++)
-        say("core %u: %s%s%s\n", i, states[cores[i].state], cores[i].masked ? ", interrupts masked" : "",
-            cores[i].handling ? ", in a handler" : "");
-    fe_sim_describe_tasks(say);
+    show_machine();
     finish(124);
 }
 

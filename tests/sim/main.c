@@ -7,8 +7,8 @@
 #include <ferrite/stats.h>
 #include <sched/core.h>
 
-static const struct sim_program *const groups[] = {sim_tasks,  sim_pipes,  sim_selects, sim_heaps,
-                                                   sim_timers, sim_stacks, sim_failures};
+static const struct sim_program *const groups[] = {sim_tasks,  sim_pipes,  sim_selects,  sim_heaps,
+                                                   sim_timers, sim_stacks, sim_failures, sim_kills};
 
 #define PROGRAMS_MAX 64
 const char *fe_sim_programs[PROGRAMS_MAX + 1];

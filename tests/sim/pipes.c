@@ -43,6 +43,11 @@ struct line {
     uint32_t sent; /* values that were taken */
 };
 
+/* Longer each time that it was too short: with others at every step in between, some nanoseconds may never do. */
+static fe_nanoseconds soon(unsigned tries) {
+    return fe_time_now() + sim_random(4000u << (tries < 10 ? tries : 10));
+}
+
 static void send_one(struct line *line, uint32_t number) {
     uint64_t word = (uint64_t)line->from << 32 | number;
     struct value value;
@@ -54,8 +59,9 @@ static void send_one(struct line *line, uint32_t number) {
         return;
     }
     fe_status status;
+    unsigned tries = 0;
     do
-        status = fe_pipe_send_until(line->sender, what, fe_time_now() + sim_random(4000));
+        status = fe_pipe_send_until(line->sender, what, soon(tries++));
     while (status == FE_ETIMEDOUT);
     SIM_CHECK(status == FE_OK, "%s", fe_status_string(status));
     line->sent++;
@@ -74,8 +80,9 @@ static fe_status receive_one(struct line *line, uint32_t *from, uint32_t *number
     struct value value;
     void *to = line->words ? (void *)&word : &value;
     fe_status status;
+    unsigned tries = 0;
     do
-        status = fe_pipe_receive_until(line->port, to, line->deadlines ? fe_time_now() + sim_random(4000) : FE_FOREVER);
+        status = fe_pipe_receive_until(line->port, to, line->deadlines ? soon(tries++) : FE_FOREVER);
     while (status == FE_ETIMEDOUT);
     if (status != FE_OK)
         return status;

@@ -59,6 +59,6 @@ static inline intptr_t sim_join(fe_task task) {
 #define SIM_NUMBER(value) ((void *)(uintptr_t)(value))
 
 extern const struct sim_program sim_tasks[], sim_pipes[], sim_selects[], sim_heaps[], sim_timers[], sim_stacks[],
-    sim_failures[];
+    sim_failures[], sim_kills[];
 
 #endif
