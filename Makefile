@@ -84,7 +84,7 @@ CONFIGURED := $(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS) | $(SMAL
 $(shell mkdir -p $(OUT); echo '$(CONFIGURED)' | cmp -s - $(CONFIG) || echo '$(CONFIGURED)' > $(CONFIG))
 
 $(KERNEL_OBJS): FLAGS = $(COMMON) $(KERNEL_CFLAGS) $(MORE)
-$(OUT)/arch/x86_64/switch.o: MORE = $(SWITCH_NAMES)
+$(OUT)/arch/x86_64/switch.o $(OUT)/arch/x86_64/call.o: MORE = $(SWITCH_NAMES)
 $(OUT)/arch/host/sanitizer.o $(OUT)/arch/host/trap.o: MORE = $(SANITIZER_FILE)
 
 $(patsubst %,$(OUT)/%.o,$(basename $(COLD_SRCS))): FLAGS = $(COMMON) $(KERNEL_CFLAGS) $(SMALL)

@@ -106,6 +106,14 @@ FE_NORETURN void fe_arch_resume(void *passed, const struct fe_arch_context *to);
  * of what is on it is needed any more. Frame-pointer chain and CFI end there; `entry` must not return. */
 FE_NORETURN static inline void fe_arch_restart(void *stack_top, void (*entry)(void *argument), void *argument);
 
+/* Calls function(argument) on the stack that ends at `stack_top` (16-byte aligned) and returns what it returns; *left is the
+ * caller's stack pointer meanwhile. Backtraces and unwinders cross the call. */
+intptr_t fe_arch_call_on(void *stack_top, intptr_t (*function)(void *), void *argument, uintptr_t *left);
+
+/* Calls function(argument, stack_pointer) with every register that is kept over calls stored above stack_pointer: for who
+ * wants to see all that the caller's callers may hold. */
+void fe_arch_call_spilled(void (*function)(void *argument, uintptr_t stack_pointer), void *argument);
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Counters.
  */

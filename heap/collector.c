@@ -31,7 +31,8 @@ static void shade(struct fe_local *heap, struct fe_local_box *box) {
 
 /* Roots ----------------------------------------------------------------------------------------------------------- */
 
-void fe_local_scan(struct fe_local *heap, uintptr_t low, uintptr_t high) {
+/* Between a stack's variables lie red zones, where AddressSanitizer watches. */
+__attribute__((no_sanitize("address"))) void fe_local_scan(struct fe_local *heap, uintptr_t low, uintptr_t high) {
     uintptr_t lowest = heap->lowest, extent = heap->highest - lowest;
     for (const uintptr_t *word = (const uintptr_t *)low; word < (const uintptr_t *)high; word++) {
         if (FE_LIKELY(*word - lowest > extent))

@@ -132,28 +132,29 @@ static unsigned hand_over(struct fe_local_page *page, struct fe_local_pool *pool
     return count + fresh;
 }
 
-static bool refill(struct fe_local *heap, struct fe_local_pool *pool) {
+/* Leaves the pool as it is if there is no memory. */
+static void refill(struct fe_local *heap, struct fe_local_pool *pool) {
     struct fe_local_page *page = pool->open;
     if (page == NULL) {
         size_t offset = (size_t)((char *)pool - (char *)heap);
         size_t slot_bytes = offset % (16 * FE_LOCAL_POOLS) + sizeof(struct fe_local_box);
         page = make_page(heap, FE_LOCAL_PAGE, slot_bytes, offset);
         if (page == NULL)
-            return false;
+            return;
         fe_local_open(heap, page);
     }
     unsigned count = hand_over(page, pool, heap->phase == FE_LOCAL_IDLE ? UINT16_MAX : BATCH);
     heap->since += (uint64_t)count * page->slot_bytes;
     heap->handed += count;
-    return true;
 }
 
 static struct fe_local_box *take_small(struct fe_local *heap, size_t offset) {
     struct fe_local_pool *pool = pool_at(heap, offset);
-    if (pool->free == NULL && !refill(heap, pool))
-        return NULL;
+    if (pool->free == NULL)
+        refill(heap, pool);
     struct fe_local_box *box = pool->free;
-    pool->free = (struct fe_local_box *)box->state;
+    if (box != NULL)
+        pool->free = (struct fe_local_box *)box->state;
     return box;
 }
 

@@ -58,6 +58,7 @@ struct fe_scheduler {
         };
     } unusual;
     bool several; /* more than one core runs */
+    struct fe_tcb *foreign; /* foreign.h: the stack of a foreign call made in scheduler context */
     struct fe_task_list pinned;
     struct fe_task_list overflow; /* what the ring had no room for; refills it */
     struct fe_arch_context context;

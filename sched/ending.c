@@ -15,6 +15,10 @@
 #include "ending.h"
 #include "kill.h"
 
+#include "foreign.h"
+#include "local.h"
+#include "task_data.h"
+
 static void overflow(struct fe_tcb *task) {
     task->outcome = FE_FAULTED; /* its message was written when it happened (fault.c) */
 }
@@ -31,6 +35,9 @@ static void sections(struct fe_tcb *task) {
 static void (*const steps[FE_ENDING_STEPS])(struct fe_tcb *task) = {
     [FE_ENDING_OVERFLOW] = overflow,
     [FE_ENDING_SECTIONS] = sections,
+    [FE_ENDING_DATA] = fe_task_data_end,
+    [FE_ENDING_LOCAL] = fe_local_end,
+    [FE_ENDING_FOREIGN] = fe_foreign_end,
 };
 
 void fe_ending_run(struct fe_tcb *task) {

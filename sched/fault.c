@@ -6,7 +6,7 @@
  * and a page comes from the core's reserve. The runtime needs few pages at a time, so the reserve is small.
  */
 #include "ending.h"
-#include "stack.h"
+#include "foreign.h"
 
 #include <ferrite/io.h>
 #include <ferrite/panic.h>
@@ -33,14 +33,24 @@ static uint64_t take_page(struct fe_scheduler *self, bool runtime) {
     return self->reserve[self->reserve_count];
 }
 
-static bool commit(struct fe_scheduler *self, struct fe_tcb *task, uintptr_t page_address, bool runtime) {
+/* The stack in whose slot `address` lies, of those that what runs is on: the task's, or a foreign call's. NULL: neither. */
+static struct fe_tcb *stack_at(struct fe_scheduler *self, uintptr_t address) {
+    if (self->current && fe_stack_holds(self->current, address))
+        return self->current;
+    struct fe_tcb *stack = *fe_foreign_of(self);
+    while (stack && !fe_stack_holds(stack, address))
+        stack = stack->next;
+    return stack;
+}
+
+static bool commit(struct fe_scheduler *self, struct fe_tcb *stack, uintptr_t page_address, bool runtime) {
     uint64_t page = take_page(self, runtime);
     if (!page)
         return false;
     fe_arch_map_page(page_address, page);
-    if (page_address < task->stack_deep)
-        task->stack_deep = page_address;
-    task->stack_pages++;
+    if (page_address < stack->stack_deep)
+        stack->stack_deep = page_address;
+    stack->stack_pages++;
     fe_store_relaxed(&self->stack_pages, fe_load_relaxed(&self->stack_pages) + 1); /* this core's alone */
     return true;
 }
@@ -53,12 +63,13 @@ static void unwind_entry(void *task) {
     fe_task_unwind(task);
 }
 
-/* Has page-aligned `page`, if it lies on the task's stack, emergency pages included. */
-static bool have_page(struct fe_scheduler *self, struct fe_tcb *task, uintptr_t page, bool runtime) {
+/* Has page-aligned `page`, if it lies on a stack that the task is on, emergency pages included. */
+static bool have_page(struct fe_scheduler *self, uintptr_t page, bool runtime) {
     uint64_t physical;
-    if (page <= task->stack_slot || page >= (uintptr_t)task)
+    struct fe_tcb *stack = stack_at(self, page);
+    if (!stack || page <= stack->stack_slot || page >= (uintptr_t)stack)
         return false;
-    return fe_arch_translate(page, &physical) || commit(self, task, page, runtime);
+    return fe_arch_translate(page, &physical) || commit(self, stack, page, runtime);
 }
 
 /* Makes the task, which has been told to fail, unwind from where it was interrupted; or end, if there is no doing that. */
@@ -70,14 +81,15 @@ static void redirect(struct fe_scheduler *self, struct fe_tcb *task, const struc
     uintptr_t stack = (fe_arch_trap_stack(frame) - FE_ARCH_RED_ZONE - FE_ARCH_TRAP_CALL_BYTES) & ~(uintptr_t)15;
     uintptr_t last = stack + FE_ARCH_TRAP_CALL_BYTES - 1;
     if (known && pc >= (uintptr_t)fe_text_start && pc < (uintptr_t)fe_text_end &&
-        have_page(self, task, stack & ~(FE_PAGE_SIZE - 1), runtime) &&
-        have_page(self, task, last & ~(FE_PAGE_SIZE - 1), runtime))
+        have_page(self, stack & ~(FE_PAGE_SIZE - 1), runtime) &&
+        have_page(self, last & ~(FE_PAGE_SIZE - 1), runtime))
         fe_arch_trap_call(frame, unwind_entry, task, stack);
     else
         fe_arch_trap_redirect(frame, end_entry, task, task);
 }
 
-static void fail_task(struct fe_tcb *task, enum fe_fault_kind kind, const struct fe_fault *fault) {
+static void fail_task(struct fe_tcb *task, const struct fe_tcb *stack, enum fe_fault_kind kind,
+                      const struct fe_fault *fault) {
     struct fe_task_result result = {
         .outcome = FE_FAULTED, .fault = kind, .fault_address = fault->address, .fault_pc = fault->pc};
     char *message = result.message;
@@ -86,7 +98,7 @@ static void fail_task(struct fe_tcb *task, enum fe_fault_kind kind, const struct
     switch (kind) {
     case FE_FAULT_STACK_OVERFLOW:
         fe_format(message, bytes, "stack overflow at %#lx, stack of %zu bytes (pc %#lx)", address,
-                  (size_t)(task->stack_slot + (FE_STACK_SLOT << task->stack_class) - task->stack_low), pc);
+                  (size_t)(stack->stack_slot + (FE_STACK_SLOT << stack->stack_class) - stack->stack_low), pc);
         break;
     case FE_FAULT_NO_MEMORY:
         fe_format(message, bytes, "no memory to grow the stack at %#lx (pc %#lx)", address, pc);
@@ -108,35 +120,35 @@ static void fail_task(struct fe_tcb *task, enum fe_fault_kind kind, const struct
 bool fe_scheduler_fault(const struct fe_fault *fault) {
     struct fe_scheduler *self = fe_scheduler_self();
     struct fe_tcb *task = self->current;
-    if (!task || fault->nested || self->core.interrupt_depth)
+    if (fault->nested || self->core.interrupt_depth)
         return false;
     bool runtime = in_runtime(fault->pc);
     enum fe_fault_kind kind = fault->kind;
     uintptr_t page = fault->address & ~(FE_PAGE_SIZE - 1);
-    uintptr_t end = task->stack_slot + (FE_STACK_SLOT << task->stack_class);
-    if (kind == FE_FAULT_MEMORY && !fault->present && page >= task->stack_slot && page < end) {
-        if (page >= task->stack_low) {
-            if (commit(self, task, page, runtime))
+    struct fe_tcb *stack = kind == FE_FAULT_MEMORY && !fault->present ? stack_at(self, page) : NULL;
+    if (stack) {
+        if (page >= stack->stack_low) {
+            if (commit(self, stack, page, runtime))
                 return true;
             kind = FE_FAULT_NO_MEMORY;
         } else {
             kind = FE_FAULT_STACK_OVERFLOW;
-            bool failing = fe_ending_begun(task);
-            if ((runtime || failing) && page != task->stack_slot && commit(self, task, page, runtime)) {
+            bool failing = task && fe_ending_begun(task);
+            if (task && (runtime || failing) && page != stack->stack_slot && commit(self, stack, page, runtime)) {
                 /* The runtime finishes what it is doing on the pages below the bound, and the task fails at its end. One
                  * that unwinds has them for its cleanups. */
                 if (!failing && !(task->ending & 1u << FE_ENDING_OVERFLOW)) {
                     fe_ending_add(task, FE_ENDING_OVERFLOW);
-                    fail_task(task, kind, fault);
+                    fail_task(task, stack, kind, fault);
                 }
                 return true;
             }
         }
     }
-    if (runtime && !is_lenient(fault->pc))
+    if (!task || (runtime && !is_lenient(fault->pc)))
         return false;
     bool again = fe_ending_begun(task);
-    fail_task(task, kind, fault);
+    fail_task(task, stack ? stack : task, kind, fault);
     redirect(self, task, fault, again, runtime);
     return true;
 }

@@ -1,7 +1,9 @@
 /* See misuse.h. */
 #include "misuse.h"
 
+#include <arch/lenient.h>
 #include <ferrite/context.h>
+#include <ferrite/local.h>
 #include <ferrite/task.h>
 
 #ifdef FE_CHECKED
@@ -27,6 +29,18 @@ void fe_misuse_check_sender(struct fe_pipe *pipe, const char *function, void *ca
     check_pipe(pipe, function, caller);
     if (fe_load_relaxed(&pipe->senders) == 0) /* the caller's own end, if it is open, keeps it above */
         complain(function, "the sending end was closed before", caller);
+}
+
+/* Lenient, since `value` is the program's pointer. */
+FE_LENIENT void fe_misuse_check_send(struct fe_pipe *pipe, const void *value, const char *function, void *caller) {
+    fe_misuse_check_sender(pipe, function, caller);
+    for (uint32_t at = 0; at + sizeof(void *) <= pipe->value_bytes; at += sizeof(void *)) {
+        const void *word;
+        const char *type;
+        __builtin_memcpy(&word, (const char *)value + at, sizeof(word));
+        if (fe_local_is_box(word, &type))
+            fe_fail("%s: a box of type '%s' cannot be sent (called from %p)", function, type, caller);
+    }
 }
 
 void fe_misuse_check_port(struct fe_pipe *pipe, const char *function, void *caller) {

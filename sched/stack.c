@@ -17,7 +17,10 @@
 #define FE_LOG_MODULE "sched"
 #include "stack.h"
 
+#include "task_data.h"
+
 #include <ferrite/panic.h>
+#include <heap/local.h>
 #include <heap/page.h>
 
 /* Tasks seldom go deeper than this twice by chance; giving back less would fault it in again each time. */
@@ -30,10 +33,8 @@ static void account(struct fe_scheduler *self, uint64_t pages) {
 }
 
 static unsigned class_of(size_t bytes) {
-    unsigned class = 0;
-    while ((FE_STACK_SLOT << class) - FE_STACK_GUARD < bytes)
-        class ++;
-    return class;
+    size_t slots = (bytes + FE_STACK_GUARD - 1) / FE_STACK_SLOT;
+    return slots == 0 ? 0 : 64 - (unsigned)__builtin_clzll(slots);
 }
 
 /* Fresh slots ----------------------------------------------------------------------------------------------------- */
@@ -72,6 +73,8 @@ static fe_status make_slot(struct fe_scheduler *self, unsigned class, struct fe_
     account(self, 1);
     struct fe_tcb *tcb = fe_stack_tcb(slot, class);
     __builtin_memset(tcb, 0, sizeof *tcb);
+    tcb->data = &fe_task_data_none;
+    tcb->local = &fe_local_none;
     tcb->stack_slot = slot;
     tcb->stack_keep = end - FE_STACK_KEEP * FE_PAGE_SIZE;
     tcb->stack_class = class;

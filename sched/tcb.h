@@ -75,7 +75,11 @@ struct fe_tcb {
     uint16_t unkillable; /* sections that it is in, one in the other (kill.c); all four 0 for most */
     uint16_t rekillable;
     uint16_t atomic;
-    uint8_t doom; /* enum fe_doom */
+    uint8_t doom;              /* enum fe_doom */
+    struct fe_task_data *data; /* task_data.h; &fe_task_data_none for most */
+    struct fe_local *local;    /* its local heap; &fe_local_none for most */
+    struct fe_tcb *foreign; /* foreign.h: the stack of a foreign call that it is in, linked by `next`; NULL for most */
+    uintptr_t foreign_left; /* of such a stack: the stack pointer of who called */
 
     /* Under kills_lock: whether it is in that list, and its successor. */
     bool kill_listed;

@@ -201,7 +201,7 @@ LONG fe_status send_again(struct fe_pipe *pipe, const void *value, fe_nanosecond
 
 FE_LENIENT fe_status fe_pipe_send_until(fe_sender sender, const void *value, fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    FE_CHECK_SENDER(sender);
+    FE_CHECK_SEND(sender, value);
     struct fe_pipe *pipe = sender.pipe;
     struct offer made;
     if (fe_pipe_is_meeting(pipe))
@@ -254,7 +254,7 @@ LONG void send_any(struct fe_pipe *pipe, const void *value) {
 
 FE_LENIENT void fe_pipe_send(fe_sender sender, const void *value) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
-    FE_CHECK_SENDER(sender);
+    FE_CHECK_SEND(sender, value);
     if (sender.pipe->kind == FE_PIPE_MEETING_WORD)
         fe_meet_send_word(sender.pipe, value);
     else if (FE_LIKELY(sender.pipe->value_bytes == WORD))
@@ -264,7 +264,7 @@ FE_LENIENT void fe_pipe_send(fe_sender sender, const void *value) {
 }
 
 FE_LENIENT fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
-    FE_CHECK_SENDER(sender);
+    FE_CHECK_SEND(sender, value);
     struct fe_pipe *pipe = sender.pipe;
     if (fe_pipe_is_meeting(pipe))
         return fe_meet_try_send(pipe, value);

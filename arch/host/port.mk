@@ -13,14 +13,14 @@ ifneq ($(filter-out address thread,$(SANITIZE)),)
 $(error SANITIZE=$(SANITIZE): choose address or thread)
 endif
 ifneq ($(SANITIZE),)
-SWITCH_NAMES  := -Dfe_arch_switch=fe_x86_switch -Dfe_arch_resume=fe_x86_resume
+SWITCH_NAMES  := -Dfe_arch_switch=fe_x86_switch -Dfe_arch_resume=fe_x86_resume -Dfe_arch_call_on=fe_x86_call_on
 SANITIZER_FILE := -fno-sanitize=all $(if $(filter address,$(SANITIZE)),-DFE_SANITIZE_ADDRESS -D__SANITIZE_ADDRESS__,-DFE_SANITIZE_THREAD -D__SANITIZE_THREAD__)
 endif
 
 PORT_CFLAGS   := -U_FORTIFY_SOURCE -fvisibility=hidden -fcf-protection=none -ftls-model=initial-exec $(SANITIZE_FLAGS) $(if $(SANITIZE),-DFE_SANITIZED)
 KERNEL_CFLAGS :=
 PORT_DIRS     :=
-PORT_SRCS     := arch/x86_64/switch.S arch/x86_64/frame.c arch/x86_64/decode.c arch/bare/memory.c
+PORT_SRCS     := arch/x86_64/switch.S arch/x86_64/call.S arch/x86_64/frame.c arch/x86_64/decode.c arch/bare/memory.c
 DRIVERS       := drivers/host
 # Linked by the compiler, since it knows where the C library is. linker/host.ld is added to ld's own script.
 LINK          = $(COMPILE) $(SANITIZE_FLAGS) -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -T linker/host.ld -Wl,--gc-sections

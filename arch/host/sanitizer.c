@@ -10,10 +10,14 @@
  */
 #include "host.h"
 
+#include <ferrite/foreign.h>
+
 #define CONTEXT_BYTES ((uintptr_t)64 << 10) /* of a stack: what is made clean, and taken for its size */
 
 void *fe_x86_switch(struct fe_arch_context *from, const struct fe_arch_context *to, void *passed);
 FE_NORETURN void fe_x86_resume(void *passed, const struct fe_arch_context *to);
+#define STACK_MOST ((uintptr_t)64 << 20) /* of a task */
+intptr_t fe_x86_call_on(void *stack_top, intptr_t (*function)(void *), void *argument, uintptr_t *left);
 #define EXPORTED __attribute__((visibility("default")))
 
 #ifdef FE_SANITIZE_THREAD
@@ -47,6 +51,10 @@ void fe_arch_resume(void *passed, const struct fe_arch_context *to) {
 void fe_host_frames_dropped(uintptr_t stack_pointer, const void *stack_top) {
     (void)stack_pointer;
     (void)stack_top;
+}
+
+intptr_t fe_arch_call_on(void *stack_top, intptr_t (*function)(void *), void *argument, uintptr_t *left) {
+    return fe_x86_call_on(stack_top, function, argument, left); /* the same fiber */
 }
 #endif
 
@@ -116,7 +124,14 @@ void fe_arch_resume(void *passed, const struct fe_arch_context *to) {
 
 void fe_host_frames_dropped(uintptr_t stack_pointer, const void *stack_top) {
     uintptr_t top = (uintptr_t)stack_top;
-    if (stack_pointer < top)
-        __asan_unpoison_memory_region((void *)stack_pointer, top - stack_pointer);
+    if (top - stack_pointer > STACK_MOST) /* it was on a foreign call's */
+        stack_pointer = top - CONTEXT_BYTES;
+    __asan_unpoison_memory_region((void *)stack_pointer, top - stack_pointer);
+}
+
+/* A foreign call's stack may hold the shadow of a call that never returned. */
+intptr_t fe_arch_call_on(void *stack_top, intptr_t (*function)(void *), void *argument, uintptr_t *left) {
+    __asan_unpoison_memory_region((char *)stack_top - FE_FOREIGN_STACK_BYTES, FE_FOREIGN_STACK_BYTES);
+    return fe_x86_call_on(stack_top, function, argument, left);
 }
 #endif

@@ -8,14 +8,17 @@
 #include <ferrite/context.h>
 #include <ferrite/defer.h>
 #include <ferrite/env.h>
+#include <ferrite/foreign.h>
 #include <ferrite/heap.h>
 #include <ferrite/io.h>
+#include <ferrite/local.h>
 #include <ferrite/log.h>
 #include <ferrite/pipe.h>
 #include <ferrite/program.h>
 #include <ferrite/shutdown.h>
 #include <ferrite/stats.h>
 #include <ferrite/task.h>
+#include <ferrite/task_data.h>
 #include <ferrite/time.h>
 
 #endif

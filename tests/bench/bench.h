@@ -53,6 +53,12 @@ void bench_malloc64(void);
 void bench_malloc64_plain(void);
 void bench_malloc4k(void);
 void bench_malloc_mixed(void);
+void bench_tld_get(void);
+void bench_local_alloc(void);
+void bench_local_churn(void);
+void bench_local_pause(void);
+void bench_collect(void);
+void bench_foreign(void);
 void bench_boot(void);
 void bench_idle_task_bytes(void);
 

@@ -25,6 +25,12 @@ static const struct {
     {"malloc64_plain", bench_malloc64_plain},
     {"malloc4k", bench_malloc4k},
     {"malloc_mixed", bench_malloc_mixed},
+    {"tld_get", bench_tld_get},
+    {"local_alloc", bench_local_alloc},
+    {"local_churn", bench_local_churn},
+    {"local_pause", bench_local_pause},
+    {"collect", bench_collect},
+    {"foreign", bench_foreign},
     {"boot", bench_boot},
     {"idle_task_bytes", bench_idle_task_bytes},
 };
