@@ -6,5 +6,6 @@ struct fe_kernel_state fe_kernel_state = {
     .console_lock = FE_LOCK("console"),
     .reader_lock = FE_LOCK("console reader"),
     .shutdown_lock = FE_LOCK("shutdown"),
+    .globals_lock = FE_LOCK("global data"),
     .log_spec = {.otherwise = FE_LOG_WARN},
 };

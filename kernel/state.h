@@ -14,6 +14,8 @@
 #include <ferrite/task.h>
 
 struct fe_log_ring;
+struct fe_global;
+struct fe_global_waiter;
 
 struct fe_kernel_state {
     /* Written by the boot core before any other core runs; read-only afterwards. */
@@ -53,6 +55,11 @@ struct fe_kernel_state {
 
     /* Written once, by the first core to panic (compare-and-swap): its index plus one. */
     _Atomic unsigned panicking;
+
+    /* Global data (global.c). */
+    struct fe_lock globals_lock;
+    struct fe_global *globals;               /* under it: constructed, the youngest first */
+    struct fe_global_waiter *global_waiters; /* under it: on their own stacks */
 
     /* What is to be told of shutdown and run in it (shutdown.c): any core, under the lock. Never held while allocating. */
     struct fe_lock shutdown_lock;

@@ -9,6 +9,7 @@
 #include <ferrite/defer.h>
 #include <ferrite/env.h>
 #include <ferrite/foreign.h>
+#include <ferrite/global.h>
 #include <ferrite/heap.h>
 #include <ferrite/io.h>
 #include <ferrite/local.h>
