@@ -19,6 +19,7 @@
 #include "version.h"
 
 #include <drivers/drivers.h>
+#include <ferrite/program.h>
 #include <heap/page.h>
 #include <sched/clock.h>
 #include <sched/scheduler.h>
@@ -153,6 +154,15 @@ static fe_status announce(void) {
     return FE_OK;
 }
 
+extern const fe_boot_function fe_at_boot_start[], fe_at_boot_end[];
+
+static fe_status call_program(void) {
+    size_t count = (size_t)((uintptr_t)fe_at_boot_end - (uintptr_t)fe_at_boot_start) / sizeof(fe_at_boot_start[0]);
+    for (size_t i = 0; i < count; i++)
+        fe_at_boot_start[i]();
+    return FE_OK;
+}
+
 static const struct level {
     const char *name;
     fe_status (*run)(void);
@@ -163,6 +173,7 @@ static const struct level {
     {"paging", init_paging}, /* final page tables: all memory, W^X, null unmapped; device registers can be mapped */
     {"traps", init_traps},   /* faults are reported */
     {"machine", discover_machine}, /* console (waiting log lines appear), interrupt controller, clock, cores, power */
+    {"program", call_program},     /* FE_AT_BOOT: what the program does before there are schedulers */
     {"cores", start_cores},        /* a scheduler on every core; the others run from here on */
     {"files", fe_files_init},      /* fe_file_find */
     {"announcement", announce},    /* the first screen */

@@ -35,6 +35,10 @@ static void set_rate(uint64_t hz) {
     fe_clock.inverse = ratio(hz, FE_SECOND);
 }
 
+bool fe_clock_runs(void) {
+    return fe_clock.scale != 0;
+}
+
 void fe_clock_init(uint64_t counter, uint64_t hz) {
     fe_clock.start = counter;
     fe_clock.base = 0;

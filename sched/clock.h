@@ -6,6 +6,8 @@
 
 /* Starts the clock: `counter` is the instant that counts as 0, `hz` the counter's rate. */
 void fe_clock_init(uint64_t counter, uint64_t hz);
+/* Whether it has been started. */
+bool fe_clock_runs(void);
 /* Corrects the rate without a step. One core, before others run. */
 void fe_clock_refine(uint64_t hz);
 /* The length of `ticks` of the counter. */

@@ -34,6 +34,15 @@ struct fe_program {
 size_t fe_program_count(void);
 const struct fe_program *fe_program_at(size_t index);
 
+/*
+ * FE_AT_BOOT(function) in any file of the program: `void function(void)` runs at boot on the first core, in global context:
+ * console, clock and heap work, and there are no schedulers yet, let alone tasks. It uses what fe_services() names; a failure
+ * in it is a panic. In link order.
+ */
+typedef void (*fe_boot_function)(void);
+#define FE_AT_BOOT(function_)                                                                                          \
+    __attribute__((used, section("fe_at_boot"))) static const fe_boot_function fe_at_boot_##function_ = (function_)
+
 #ifdef __cplusplus
 }
 #endif
