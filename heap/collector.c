@@ -15,7 +15,10 @@
  * when all else is done, and again); generations (a card table, and few tasks live long enough); a barrier by page
  * protection (a fault costs more than a thousand barriers, and the direct map has large pages).
  */
+#define FE_LENIENT_UNIT "collector"
 #include "local.h"
+
+#include <arch/lenient.h>
 
 #include <ferrite/task.h>
 
@@ -64,7 +67,7 @@ static void check_pointer(struct fe_local *heap, const void *box) {
 }
 #endif
 
-void fe_local_visit(struct fe_local *heap, const void *box) {
+FE_LENIENT void fe_local_visit(struct fe_local *heap, const void *box) {
     heap->visits++;
 #ifdef FE_CHECKED
     if (box != NULL)

@@ -15,10 +15,6 @@
 #include "ending.h"
 #include "kill.h"
 
-#include "foreign.h"
-#include "local.h"
-#include "task_data.h"
-
 static void overflow(struct fe_tcb *task) {
     task->outcome = FE_FAULTED; /* its message was written when it happened (fault.c) */
 }
@@ -31,13 +27,11 @@ static void sections(struct fe_tcb *task) {
         fe_fail("the task's function returned inside a section: fe_%s_end is missing", open);
 }
 
-/* By the order of enum fe_ending_step. */
-static void (*const steps[FE_ENDING_STEPS])(struct fe_tcb *task) = {
+/* By the order of enum fe_ending_step. Those of services that not every program uses are filled in when one is used first, by
+ * whatever core, so that an image holds what its program needs. */
+void (*fe_ending_steps[FE_ENDING_STEPS])(struct fe_tcb *task) = {
     [FE_ENDING_OVERFLOW] = overflow,
     [FE_ENDING_SECTIONS] = sections,
-    [FE_ENDING_DATA] = fe_task_data_end,
-    [FE_ENDING_LOCAL] = fe_local_end,
-    [FE_ENDING_FOREIGN] = fe_foreign_end,
 };
 
 void fe_ending_run(struct fe_tcb *task) {
@@ -48,8 +42,8 @@ void fe_ending_run(struct fe_tcb *task) {
             continue;
         }
         task->ending &= ~(1u << step);
-        if (steps[step])
-            steps[step](task);
+        if (fe_ending_steps[step])
+            fe_ending_steps[step](task);
         step = 0; /* it may have used what an earlier step takes care of */
     }
     task->doom = FE_DOOM_NONE;

@@ -28,6 +28,14 @@ static inline void fe_ending_add(struct fe_tcb *task, enum fe_ending_step step) 
     task->ending |= 1u << step;
 }
 
+/* The same, for a step that ending.c's table need not know of before somebody asks for it. */
+extern void (*fe_ending_steps[FE_ENDING_STEPS])(struct fe_tcb *task);
+static inline void fe_ending_add_by(struct fe_tcb *task, enum fe_ending_step step, void (*function)(struct fe_tcb *task)) {
+    /* Relaxed: every core writes the same, and each reads it only after it has itself, or the task whose step it is. */
+    __atomic_store_n(&fe_ending_steps[step], function, __ATOMIC_RELAXED);
+    fe_ending_add(task, step);
+}
+
 /* Whether `task`, which is the caller, has ended its own code. Nobody can kill it any more. */
 static inline bool fe_ending_begun(const struct fe_tcb *task) {
     return task->ending >> FE_ENDING_BEGUN;

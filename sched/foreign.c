@@ -19,6 +19,15 @@
 #include <ferrite/foreign.h>
 #include <ferrite/panic.h>
 
+/* The step FE_ENDING_FOREIGN. */
+static void give_back(struct fe_tcb *task) {
+    while (task->foreign) {
+        struct fe_tcb *stack = task->foreign;
+        task->foreign = stack->next;
+        fe_stack_recycle(stack);
+    }
+}
+
 fe_status fe_foreign_try(intptr_t (*function)(void *argument), void *argument, intptr_t *value) {
     struct fe_scheduler *self = fe_scheduler_self();
     if (!fe_sched.started || self->core.interrupt_depth != 0)
@@ -35,7 +44,7 @@ fe_status fe_foreign_try(intptr_t (*function)(void *argument), void *argument, i
         stack->next = *foreign; /* mostly none: this may be a cleanup of a task that failed in a foreign call */
         *foreign = stack;
         if (self->current)
-            fe_ending_add(self->current, FE_ENDING_FOREIGN);
+            fe_ending_add_by(self->current, FE_ENDING_FOREIGN, give_back);
         result = fe_arch_call_on(stack, function, argument, &stack->foreign_left);
         /* A task may be on another core now; its control block is where it was, and so is a scheduler. */
         *foreign = stack->next;
@@ -53,12 +62,4 @@ intptr_t fe_foreign(intptr_t (*function)(void *argument), void *argument) {
     if (status != FE_OK)
         fe_fail("fe_foreign: no stack: %s", fe_status_string(status));
     return value;
-}
-
-void fe_foreign_end(struct fe_tcb *task) {
-    while (task->foreign) {
-        struct fe_tcb *stack = task->foreign;
-        task->foreign = stack->next;
-        fe_stack_recycle(stack);
-    }
 }

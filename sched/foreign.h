@@ -13,6 +13,4 @@ static inline struct fe_tcb **fe_foreign_of(struct fe_scheduler *self) {
     return self->current ? &self->current->foreign : &self->foreign;
 }
 
-void fe_foreign_end(struct fe_tcb *task); /* the step FE_ENDING_FOREIGN */
-
 #endif

@@ -3,8 +3,7 @@
  * task's stack, from where it is to its top, with the registers that are kept over calls; the stack that a foreign call has
  * left; and task-local data.
  */
-#include "local.h"
-
+#define FE_LENIENT_UNIT "task_local"
 #include "core.h"
 #include "ending.h"
 #include "foreign.h"
@@ -30,13 +29,21 @@ static void scan_roots(struct fe_local *heap, void *argument) {
     fe_arch_call_spilled(scan_stacks, task);
 }
 
+/* The step FE_ENDING_LOCAL. */
+static void end_local(struct fe_tcb *task) {
+    fe_ending_add(task, FE_ENDING_LOCAL); /* again, if a finalizer does not return */
+    fe_local_annihilate(task->local);
+    task->local = &fe_local_none;
+    task->ending &= ~(1u << FE_ENDING_LOCAL);
+}
+
 static __attribute__((noinline)) void *make(const struct fe_local_type *type, size_t bytes, const char *function) {
     struct fe_tcb *task = fe_scheduler_self()->current;
     if (task->local == &fe_local_none) {
         struct fe_local *heap = fe_local_create(scan_roots, task);
         if (heap != NULL) {
             task->local = heap;
-            fe_ending_add(task, FE_ENDING_LOCAL);
+            fe_ending_add_by(task, FE_ENDING_LOCAL, end_local);
         }
     }
 #ifdef FE_CHECKED
@@ -97,11 +104,4 @@ size_t fe_local_collect(void) {
 void fe_local_statistics(struct fe_local_statistics *statistics) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     fe_local_figures(fe_scheduler_self()->current->local, statistics);
-}
-
-void fe_local_end(struct fe_tcb *task) {
-    fe_ending_add(task, FE_ENDING_LOCAL); /* again, if a finalizer does not return */
-    fe_local_annihilate(task->local);
-    task->local = &fe_local_none;
-    task->ending &= ~(1u << FE_ENDING_LOCAL);
 }

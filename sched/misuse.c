@@ -1,4 +1,5 @@
 /* See misuse.h. */
+#define FE_LENIENT_UNIT "misuse"
 #include "misuse.h"
 
 #include <arch/lenient.h>

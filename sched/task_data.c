@@ -7,6 +7,7 @@
  * table that grows (a bound to test at each read).
  */
 #define FE_LOG_MODULE "sched"
+#define FE_LENIENT_UNIT "task_data"
 #include "task_data.h"
 
 #include "core.h"
@@ -43,13 +44,51 @@ static uint32_t number(struct fe_task_key *key) {
     return index;
 }
 
+/* The destructors of one round; what they set anew at a place that was passed is for the next. */
+static void destroy_round(struct fe_task_data *data) {
+    while (data->next <= FE_TASK_DATA_KEYS) {
+        uint32_t index = data->next++;
+        void *value = data->value[index];
+        struct fe_task_key *key = keys.key[index]; /* written long ago, if there is a value */
+        if (value == NULL)
+            continue;
+        data->value[index] = NULL;
+        data->found = true;
+        if (key->destroy != NULL)
+            key->destroy(value); /* it may not return: then the step is taken again, and goes on from here */
+    }
+}
+
+/* The step FE_ENDING_DATA. */
+static void end_data(struct fe_tcb *task) {
+    struct fe_task_data *data = task->data;
+    fe_ending_add(task, FE_ENDING_DATA);
+    while (data->round < FE_TASK_DATA_ROUNDS) {
+        destroy_round(data);
+        bool found = data->found;
+        data->round++;
+        data->next = 0;
+        data->found = false;
+        if (!found)
+            break;
+    }
+    for (uint32_t i = 1; i <= FE_TASK_DATA_KEYS; i++) {
+        if (data->value[i] != NULL)
+            fe_warn("%s: task-local data '%s' was set again in each of %d rounds of destructors, and is dropped",
+                    task->name, keys.key[i]->name, FE_TASK_DATA_ROUNDS);
+    }
+    task->data = &fe_task_data_none;
+    fe_heap_free(data);
+    task->ending &= ~(1u << FE_ENDING_DATA);
+}
+
 /* A table for `task`, the caller, which has none; false: no memory. */
 static bool make_table(struct fe_tcb *task) {
     struct fe_task_data *data = fe_heap_try_alloc_zeroed(1, sizeof(*data));
     if (data == NULL)
         return false;
     task->data = data;
-    fe_ending_add(task, FE_ENDING_DATA);
+    fe_ending_add_by(task, FE_ENDING_DATA, end_data);
     return true;
 }
 
@@ -83,41 +122,4 @@ FE_LENIENT fe_status fe_task_data_try_set(struct fe_task_key *key, void *value) 
 void fe_task_data_set(struct fe_task_key *key, void *value) {
     if (FE_UNLIKELY(fe_task_data_try_set(key, value) != FE_OK))
         fe_fail("cannot set task-local data '%s': no memory, or more than %d keys", key->name, FE_TASK_DATA_KEYS);
-}
-
-/* The destructors of one round; what they set anew at a place that was passed is for the next. */
-static void destroy_round(struct fe_task_data *data) {
-    while (data->next <= FE_TASK_DATA_KEYS) {
-        uint32_t index = data->next++;
-        void *value = data->value[index];
-        struct fe_task_key *key = keys.key[index]; /* written long ago, if there is a value */
-        if (value == NULL)
-            continue;
-        data->value[index] = NULL;
-        data->found = true;
-        if (key->destroy != NULL)
-            key->destroy(value); /* it may not return: then the step is taken again, and goes on from here */
-    }
-}
-
-void fe_task_data_end(struct fe_tcb *task) {
-    struct fe_task_data *data = task->data;
-    fe_ending_add(task, FE_ENDING_DATA);
-    while (data->round < FE_TASK_DATA_ROUNDS) {
-        destroy_round(data);
-        bool found = data->found;
-        data->round++;
-        data->next = 0;
-        data->found = false;
-        if (!found)
-            break;
-    }
-    for (uint32_t i = 1; i <= FE_TASK_DATA_KEYS; i++) {
-        if (data->value[i] != NULL)
-            fe_warn("%s: task-local data '%s' was set again in each of %d rounds of destructors, and is dropped",
-                    task->name, keys.key[i]->name, FE_TASK_DATA_ROUNDS);
-    }
-    task->data = &fe_task_data_none;
-    fe_heap_free(data);
-    task->ending &= ~(1u << FE_ENDING_DATA);
 }

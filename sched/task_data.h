@@ -13,7 +13,4 @@ struct fe_task_data {
 /* What tasks without values have. All NULL, never written. */
 extern struct fe_task_data fe_task_data_none;
 
-struct fe_tcb;
-void fe_task_data_end(struct fe_tcb *task); /* the step FE_ENDING_DATA */
-
 #endif
