@@ -1,2 +1,2 @@
 # What `run` can start.
-PROGRAMS := crash hello wordcount
+PROGRAMS := crash hello services wordcount
