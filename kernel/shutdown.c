@@ -11,6 +11,7 @@
 #define FE_LOG_MODULE "shutdown"
 #include "shutdown.h"
 
+#include "global.h"
 #include "log.h"
 #include "state.h"
 
@@ -157,6 +158,22 @@ static void run_at_exit(struct fe_at_exit *list) {
     }
 }
 
+static intptr_t destroy_global_data(void *unused) {
+    (void)unused;
+    fe_global_data_destroy_all();
+    return 0;
+}
+
+/* A destructor that fails takes its task with it; another goes on with the next value. */
+static void end_global_data(void) {
+    struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
+    struct fe_task_result result;
+    options.name = "global data";
+    do
+        fe_task_join(fe_task_spawn(destroy_global_data, NULL, &options), &result);
+    while (result.outcome != FE_RETURNED);
+}
+
 /* Ending what runs ----------------------------------------------------------------------------------------------------
  */
 
@@ -200,4 +217,8 @@ void fe_shutdown(enum fe_shutdown_reason reason) {
     end_all(grace);
     run_at_exit(at_exit);
     end_all(grace);
+    if (fe_kernel_state.globals != NULL) { /* nobody is left to race with */
+        end_global_data();
+        end_all(grace);
+    }
 }
