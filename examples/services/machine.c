@@ -1,4 +1,4 @@
-/* What the machine offers: contexts, foreign stacks, settings, the log, tasks that do not count. */
+/* What the machine offers: contexts, foreign stacks, settings, the log, and how it ends. */
 #define FE_LOG_MODULE "tour"
 #include "tour.h"
 
@@ -61,19 +61,30 @@ void show_logging(void) {
     fe_print("  what was logged is on the lines that begin with #\n");
 }
 
-/* Weak tasks ------------------------------------------------------------------------------------------------------ */
+/* The end: weak tasks are told, and at_exit functions run ------------------------------------------------------------- */
 
-static intptr_t never_end(void *argument) {
+static intptr_t serve(void *argument) {
     (void)argument;
-    fe_task_sleep_until(FE_FOREVER);
+    fe_shutdown_port shutdown = fe_shutdown_listen();
+    uint64_t reason = fe_shutdown_receive(shutdown); /* waits for ever, and the machine ends all the same */
+    fe_shutdown_close_port(shutdown);
+    fe_print("  a weak task is told that %s\n", reason == FE_SHUTDOWN_ENDED ? "all others have ended" : "main has failed");
     return 0;
 }
 
-void show_weak(void) {
+static char say_last[1]; /* any address but NULL */
+
+static void say(void *which) {
+    fe_print("  at_exit: the %s to register is the %s to run\n", which ? "last" : "first", which ? "first" : "last");
+}
+
+void show_shutdown(void) {
     struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
-    options.name = "weak";
+    options.name = "server";
     options.weak = true;
     options.detached = true;
-    fe_task_spawn(never_end, NULL, &options);
-    fe_print("  a weak task waits for ever, and the machine ends all the same\n");
+    fe_task_spawn(serve, NULL, &options);
+    fe_at_exit(say, NULL);
+    fe_at_exit(say, say_last);
+    fe_print("  the rest comes when main has returned\n");
 }

@@ -7,11 +7,21 @@ static const struct stop {
     const char *name;
     void (*show)(void);
 } stops[] = {
-    {"tasks", show_tasks},           {"results", show_results},     {"pipes", show_pipes},
-    {"select", show_select},         {"timers", show_timers},       {"exchange-heap", show_exchange_heap},
-    {"local-heap", show_local_heap}, {"task-data", show_task_data}, {"global-data", show_global_data},
-    {"contexts", show_contexts},     {"foreign", show_foreign},     {"environment", show_environment},
-    {"logging", show_logging},       {"weak", show_weak},
+    {"tasks", show_tasks},
+    {"results", show_results},
+    {"kill", show_kill},
+    {"pipes", show_pipes},
+    {"select", show_select},
+    {"timers", show_timers},
+    {"exchange-heap", show_exchange_heap},
+    {"local-heap", show_local_heap},
+    {"task-data", show_task_data},
+    {"global-data", show_global_data},
+    {"contexts", show_contexts},
+    {"foreign", show_foreign},
+    {"environment", show_environment},
+    {"logging", show_logging},
+    {"shutdown", show_shutdown},
 };
 
 static bool same(const char *a, const char *b) {

@@ -124,7 +124,12 @@ static fe_status make_table(void **value) {
     return *value != NULL ? FE_OK : FE_ENOMEM;
 }
 
-static struct fe_global table = FE_GLOBAL("table", make_table, fe_heap_free);
+static void drop_table(void *value) {
+    fe_heap_free(value);
+    fe_print("  at the end the table is destroyed\n");
+}
+
+static struct fe_global table = FE_GLOBAL("table", make_table, drop_table);
 
 static intptr_t ask_for_table(void *argument) {
     (void)argument;

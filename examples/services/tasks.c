@@ -59,9 +59,36 @@ void show_results(void) {
     }
 }
 
-/* Pipes ----------------------------------------------------------------------------------------------------------- */
+/* Killing --------------------------------------------------------------------------------------------------------- */
 
 FE_PIPE_TYPE(numbers, uint64_t);
+
+static intptr_t wait_in_a_section(void *argument) {
+    numbers_port *in = argument;
+    fe_unkillable_begin();
+    uint64_t number = numbers_receive(*in); /* a kill that comes now has to wait */
+    fe_print("  the section ends with %llu in hand\n", (unsigned long long)number);
+    fe_unkillable_end();
+    fe_print("  this is not reached\n");
+    return 0;
+}
+
+void show_kill(void) {
+    numbers_sender out;
+    numbers_port in;
+    numbers_open(&out, &in, FE_RENDEZVOUS, 0);
+    fe_task victim = fe_task_spawn(wait_in_a_section, &in, NULL);
+    fe_task_sleep(FE_MILLISECOND); /* by then it waits */
+    fe_assert(fe_task_kill(victim) == FE_OK);
+    numbers_send(out, 7);
+    struct fe_task_result result;
+    fe_assert(fe_task_join(victim, &result) == FE_OK);
+    fe_print("  then the task is %s\n", result.outcome == FE_KILLED ? "killed" : "not killed");
+    numbers_close_sender(out);
+    numbers_close_port(in);
+}
+
+/* Pipes ----------------------------------------------------------------------------------------------------------- */
 
 static intptr_t count_to_three(void *argument) {
     numbers_sender *out = argument;

@@ -7,6 +7,7 @@
 /* tasks.c */
 void show_tasks(void);
 void show_results(void);
+void show_kill(void);
 void show_pipes(void);
 void show_select(void);
 void show_timers(void);
@@ -22,6 +23,6 @@ void show_contexts(void);
 void show_foreign(void);
 void show_environment(void);
 void show_logging(void);
-void show_weak(void);
+void show_shutdown(void);
 
 #endif
