@@ -15,9 +15,11 @@ deps-lint:
 	@tools/deps lint
 deps-debug: deps-run
 	@tools/deps debug
+deps-bench-host:
+	@tools/deps build-host bench-host
 deps-bench: deps-run
 	@tools/deps bench
 
 run: | deps-run
 
-.PHONY: deps deps-run deps-test deps-model deps-fuzz deps-lint deps-debug deps-bench
+.PHONY: deps deps-run deps-test deps-model deps-fuzz deps-lint deps-debug deps-bench deps-bench-host

@@ -17,7 +17,7 @@ SWITCH_NAMES  := -Dfe_arch_switch=fe_x86_switch -Dfe_arch_resume=fe_x86_resume -
 SANITIZER_FILE := -fno-sanitize=all $(if $(filter address,$(SANITIZE)),-DFE_SANITIZE_ADDRESS -D__SANITIZE_ADDRESS__,-DFE_SANITIZE_THREAD -D__SANITIZE_THREAD__)
 endif
 
-PORT_CFLAGS   := -U_FORTIFY_SOURCE -fvisibility=hidden -fcf-protection=none -ftls-model=initial-exec $(SANITIZE_FLAGS) $(if $(SANITIZE),-DFE_SANITIZED)
+PORT_CFLAGS   := -U_FORTIFY_SOURCE -fvisibility=hidden -fcf-protection=none -ftls-model=initial-exec -mno-red-zone $(SANITIZE_FLAGS) $(if $(SANITIZE),-DFE_SANITIZED)
 KERNEL_CFLAGS :=
 PORT_DIRS     :=
 PORT_SRCS     := arch/x86_64/switch.S arch/x86_64/call.S arch/x86_64/frame.c arch/x86_64/decode.c arch/bare/memory.c

@@ -18,6 +18,15 @@ FE_PIPE_TYPE(numbers, uint64_t);
 /* Prints the line that the runner reads: `bench NAME TOTAL COUNT UNIT`. */
 void bench_report(const char *name, uint64_t total, uint64_t count, const char *unit);
 
+/* What the benchmarks of tasks and pipes count: instructions; in bench-host (tests/bench/host/main.c) nanoseconds. */
+#ifdef BENCH_HOST
+uint64_t bench_now(void);
+#else
+static inline uint64_t bench_now(void) {
+    return fe_arch_instructions();
+}
+#endif
+
 /* The instruction counter when fe_main began. */
 extern uint64_t bench_main_began;
 

@@ -19,12 +19,12 @@ static intptr_t echo_task(void *argument) {
 }
 
 static uint64_t roundtrips(numbers_sender out, numbers_port in, uint64_t count) {
-    uint64_t began = fe_arch_instructions();
+    uint64_t began = bench_now();
     for (uint64_t i = 1; i <= count; i++) {
         numbers_send(out, i);
         fe_assert(numbers_receive(in) == i);
     }
-    return fe_arch_instructions() - began;
+    return bench_now() - began;
 }
 
 void bench_roundtrip(void) {
@@ -60,10 +60,10 @@ static intptr_t source_task(void *argument) {
 /* Receives `count` values and holds their sum against what `senders` that count from 0 send. */
 static uint64_t sink(numbers_port in, unsigned senders, uint64_t count) {
     uint64_t sum = 0, each = count / senders;
-    uint64_t began = fe_arch_instructions();
+    uint64_t began = bench_now();
     for (uint64_t i = 0; i < count; i++)
         sum += numbers_receive(in);
-    uint64_t taken = fe_arch_instructions() - began;
+    uint64_t taken = bench_now() - began;
     fe_assert(sum == senders * (each * (each - 1) / 2));
     return taken;
 }
@@ -124,13 +124,13 @@ void bench_handoff(void) {
     for (int warm = 1; warm >= 0; warm--) {
         struct maker maker = {out, warm ? MESSAGES_WARM : BLOCKS};
         fe_task task = fe_task_spawn(maker_task, &maker, NULL);
-        uint64_t began = fe_arch_instructions();
+        uint64_t began = bench_now();
         for (uint64_t i = 0; i < maker.count; i++) {
             uint64_t *block = blocks_receive(in);
             fe_assert(block[0] == i);
             fe_heap_free(block);
         }
-        uint64_t taken = fe_arch_instructions() - began;
+        uint64_t taken = bench_now() - began;
         fe_task_join(task, NULL);
         if (!warm)
             bench_report("handoff", taken, maker.count, "insn");
@@ -155,7 +155,7 @@ void bench_select8(void) {
         struct source source = {out[ACTIVE], warm ? MESSAGES_WARM : MESSAGES};
         fe_task task = fe_task_spawn(source_task, &source, NULL);
         uint64_t sum = 0;
-        uint64_t began = fe_arch_instructions();
+        uint64_t began = bench_now();
         for (uint64_t i = 0; i < source.count; i++) {
             uintptr_t tag;
             uint64_t value;
@@ -163,7 +163,7 @@ void bench_select8(void) {
             fe_assert(numbers_try_receive(in[tag], &value) == FE_OK);
             sum += value;
         }
-        uint64_t taken = fe_arch_instructions() - began;
+        uint64_t taken = bench_now() - began;
         fe_assert(sum == source.count * (source.count - 1) / 2);
         fe_task_join(task, NULL);
         if (!warm)
@@ -193,7 +193,7 @@ static intptr_t member_task(void *argument) {
         if (FE_UNLIKELY(token <= RING_DONE)) {
             if (token == RING_QUIT)
                 break;
-            *member->ended = fe_arch_instructions();
+            *member->ended = bench_now();
             numbers_send(member->done, 0);
             continue;
         }
@@ -223,7 +223,7 @@ void bench_ring503(void) {
     uint64_t began = 0;
     for (int warm = 1; warm >= 0; warm--) {
         fe_task_yield(); /* all wait */
-        began = fe_arch_instructions();
+        began = bench_now();
         numbers_send(first, warm ? 2 * RING : HOPS);
         (void)numbers_receive(finished);
     }

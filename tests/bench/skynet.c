@@ -67,9 +67,9 @@ static uint64_t children_sum(uint64_t first, uint64_t leaves) {
 void bench_skynet(void) {
     children_sum(0, 1000);
     uint64_t free_before = least_free = free_pages();
-    uint64_t began = fe_arch_instructions();
+    uint64_t began = bench_now();
     uint64_t sum = children_sum(0, LEAVES);
-    uint64_t taken = fe_arch_instructions() - began;
+    uint64_t taken = bench_now() - began;
     look(LEAVES);
     fe_assert(sum == (uint64_t)LEAVES * (LEAVES - 1) / 2);
     bench_report("skynet", taken, LEAVES, "insn");
