@@ -34,8 +34,9 @@ static void report_dropped(uint32_t *reported) {
     if (dropped == *reported)
         return;
     struct fe_log_message message = {.record = {.counter = fe_arch_counter(), .module = "log", .level = FE_LOG_BOOT}};
-    message.record.bytes = (uint16_t)fe_format(message.text, sizeof(message.text), "log: %u lines dropped: more came than could be written",
-                                               dropped - *reported);
+    message.record.bytes =
+        (uint16_t)fe_format(message.text, sizeof(message.text),
+                            "log: %u lines dropped: more came than could be written", dropped - *reported);
     *reported = dropped;
     fe_log_put(&message.record, message.text);
 }

@@ -74,12 +74,13 @@ struct fe_scheduler {
     struct fe_counts strong;
     struct fe_counts weak;
     struct fe_core_statistics statistics; /* its spawned and ended: the kernel's own tasks only */
-    uint64_t idle_ticks;       /* of the counter; statistics.idle is made of it when asked for */
+    uint64_t idle_ticks;                  /* of the counter; statistics.idle is made of it when asked for */
     fe_atomic_u64 stack_pages; /* committed here less released here; the sum over cores is what stacks hold */
 
     /* Timers: owner's core only. */
     struct fe_wheel wheel;
-    fe_nanoseconds armed; /* what the one-shot timer is set to; FE_FOREVER: nothing */
+    struct fe_event group_hint; /* posted by any core: look at the groups (group.c) */
+    fe_nanoseconds armed;       /* what the one-shot timer is set to; FE_FOREVER: nothing */
 
     /* Any core. */
     struct fe_inbox inbox __attribute__((aligned(FE_CACHE_LINE)));
@@ -90,6 +91,20 @@ struct fe_scheduler {
 _Static_assert(offsetof(union fe_unusual, atomic) < sizeof(uint32_t) &&
                    offsetof(union fe_unusual, overflow) == sizeof(uint32_t),
                "`leaving` sees three, and no more");
+
+/* Groups of cores (group.c). */
+#define FE_GROUP_BUCKETS 256
+struct fe_groups {
+    struct fe_spinlock lock;
+    /* Under it. */
+    struct fe_group *buckets[FE_GROUP_BUCKETS]; /* by id */
+    struct fe_group *ready;                     /* those with ready tasks */
+    struct fe_group **ready_tail;
+    uint64_t made;
+    /* Any core. */
+    fe_atomic_u64 wanted; /* the cores of all in `ready`; written under the lock */
+    fe_atomic_u32 next_core;
+};
 
 /*
  * What the schedulers share, field by field.
@@ -105,6 +120,8 @@ struct fe_sched_state {
 
     /* Any core: who sleeps and who searches (sleep.h). */
     struct fe_sleep sleep __attribute__((aligned(FE_CACHE_LINE)));
+
+    struct fe_groups groups;
 
     /* Who waits for the last task (termination.h). Written once or twice in a machine's life. */
     struct fe_termination termination;

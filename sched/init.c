@@ -1,6 +1,7 @@
 /* Bringing schedulers up, and reading their figures. */
 #define FE_LOG_MODULE "sched"
 #include "clock.h"
+#include "group.h"
 #include "loop.h"
 #include "stack.h"
 
@@ -26,6 +27,7 @@ static void initialise(struct fe_scheduler *self, unsigned index, uint32_t hardw
     self->next_id = index;
     self->armed = FE_FOREVER;
     fe_wheel_init(&self->wheel);
+    fe_group_init_core(self);
     fe_inbox_init(&self->inbox);
     fe_ring_init(&self->ring);
 }
@@ -55,6 +57,7 @@ fe_status fe_scheduler_init(unsigned cores) {
     fe_sleep_init(&fe_sched.sleep, cores);
     fe_scheduler_publish(&fe_boot_scheduler.core);
     fe_sched.termination.cores = cores;
+    fe_sched.groups.ready_tail = &fe_sched.groups.ready;
     fe_boot_scheduler.core.hardware_id = fe_machine.core_ids[0];
     fe_boot_scheduler.several = cores > 1;
     seed_random(&fe_boot_scheduler);
@@ -113,7 +116,7 @@ FE_GLANCE static void describe(const struct fe_tcb *tcb, uint64_t id, struct fe_
         .task = {(struct fe_tcb *)(uintptr_t)tcb, id},
         .state = FE_TASK_READY,
         .core = tcb->core,
-        .pinned = tcb->home,
+        .pinned = tcb->home == FE_IN_GROUP ? FE_ANY_CORE : tcb->home,
         .kind = tcb->kind,
         .stack_committed = tcb->stack_pages * FE_PAGE_SIZE,
         .stack_bound = tcb->stack_slot + (FE_STACK_SLOT << tcb->stack_class) - tcb->stack_low,

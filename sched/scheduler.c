@@ -23,6 +23,7 @@
  * taken from `lifo` in a row (the poll bounds it already).
  */
 #include "core.h"
+#include "group.h"
 #include "kill.h"
 #include "loop.h"
 
@@ -73,7 +74,10 @@ static inline void announce_work(struct fe_scheduler *self) {
 static void queue_last(struct fe_scheduler *self, struct fe_tcb *tcb) {
     if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
         self->unusual.pinned = 1;
-        list_append(&self->pinned, tcb);
+        if (tcb->home == FE_IN_GROUP)
+            fe_group_queue(self, tcb);
+        else
+            list_append(&self->pinned, tcb);
         return;
     }
     if (FE_UNLIKELY(self->overflow.head != NULL) || FE_UNLIKELY(!fe_ring_push(&self->ring, tcb))) {
@@ -83,11 +87,21 @@ static void queue_last(struct fe_scheduler *self, struct fe_tcb *tcb) {
     announce_work(self);
 }
 
-/* The next task in turn, off the ring or the pinned list, with the ring refilled; NULL: none is ready here. */
+/* The next of those that not every core may run: pinned ones and those of groups take turns. */
+static struct fe_tcb *take_bound(struct fe_scheduler *self) {
+    struct fe_tcb *tcb = NULL;
+    if (self->ticks_left & 2)
+        tcb = list_take(&self->pinned);
+    if (!tcb)
+        tcb = fe_group_take(self);
+    return tcb ? tcb : list_take(&self->pinned);
+}
+
+/* The next task in turn, off the ring or bound to this core, with the ring refilled; NULL: none is ready here. */
 static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
     struct fe_tcb *tcb = NULL;
     if (self->ticks_left & 1)
-        tcb = list_take(&self->pinned);
+        tcb = take_bound(self);
     if (!tcb)
         tcb = fe_ring_pop(&self->ring);
     while (self->overflow.head && fe_ring_length(&self->ring) < FE_RING_CAPACITY)
@@ -95,14 +109,14 @@ static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
     if (!tcb)
         tcb = fe_ring_pop(&self->ring);
     if (!tcb)
-        tcb = list_take(&self->pinned);
+        tcb = take_bound(self);
     return tcb;
 }
 
 static void note_unusual(struct fe_scheduler *self, const struct fe_tcb *next) {
     self->unusual.overflow = self->overflow.head != NULL;
-    self->unusual.pinned =
-        self->pinned.head || (next && next->home != FE_ANY_CORE) || (self->lifo && self->lifo->home != FE_ANY_CORE);
+    self->unusual.pinned = self->pinned.head || fe_group_wants(self) || (next && next->home != FE_ANY_CORE) ||
+                           (self->lifo && self->lifo->home != FE_ANY_CORE);
 }
 
 static inline void count_switches(struct fe_scheduler *self) {
@@ -162,7 +176,7 @@ static void ready_message(struct fe_message *message) {
  * have interrupted a change to a queue. */
 static __attribute__((noinline)) void ready_elsewhere(struct fe_scheduler *self, struct fe_tcb *tcb) {
     tcb->inbound.handle = ready_message;
-    fe_scheduler_post(tcb->home == FE_ANY_CORE ? self->core.index : (unsigned)tcb->home, &tcb->inbound);
+    fe_scheduler_post(tcb->home < 0 ? self->core.index : (unsigned)tcb->home, &tcb->inbound);
 }
 
 /* Makes a task that is off all queues, and whose context is saved, ready to run. */
@@ -173,7 +187,12 @@ void fe_scheduler_ready(struct fe_tcb *tcb) {
         return;
     }
     if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
-        if ((unsigned)tcb->home != self->core.index) {
+        if (tcb->home == FE_IN_GROUP) {
+            if (!self->current || !fe_group_has(self, tcb)) {
+                fe_group_queue(self, tcb);
+                return;
+            }
+        } else if ((unsigned)tcb->home != self->core.index) {
             ready_elsewhere(self, tcb);
             return;
         }
@@ -338,7 +357,7 @@ static bool sleep(struct fe_scheduler *self) {
     fe_heap_flush();
     fe_sleep_announce(&fe_sched.sleep, self->core.index);
     /* From here on whoever makes work visible either is seen below or sees the announcement. */
-    if (!fe_inbox_empty(&self->inbox) || self->unusual.attention)
+    if (!fe_inbox_empty(&self->inbox) || self->unusual.attention || fe_group_wants(self))
         return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
     if (self->several && work_anywhere()) {
         fe_sleep_cancel_to_search(&fe_sched.sleep, self->core.index);

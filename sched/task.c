@@ -7,6 +7,7 @@
  */
 #define FE_LOG_MODULE "sched"
 #include "core.h"
+#include "group.h"
 #include "ending.h"
 #include "kill.h"
 #include "stack.h"
@@ -42,10 +43,15 @@ static __attribute__((noinline)) fe_task ready_slowly(struct fe_tcb *tcb, uint64
 /* Sets a task going whose stack has been taken. Inline, since for the defaults most of it is known to the compiler. */
 static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *self, struct fe_tcb *tcb,
                                                            fe_task_function function, void *argument,
-                                                           const struct fe_task_options *options, enum fe_task_kind kind) {
+                                                           const struct fe_task_options *options,
+                                                           enum fe_task_kind kind, int home, struct fe_group *group) {
     tcb->function = function;
     tcb->argument = argument;
-    tcb->home = options->core;
+    tcb->home = home;
+    if (FE_UNLIKELY(group != NULL)) {
+        tcb->group = group;
+        fe_ending_add(tcb, FE_ENDING_GROUP);
+    }
     tcb->kind = (uint8_t)kind;
     copy_name(tcb->name, options->name);
     fe_store_relaxed(&tcb->parking, FE_PARKING_EMPTY); /* published with the task */
@@ -60,7 +66,7 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
         fe_count(&self->weak.spawned);
     else
         self->statistics.spawned++;
-    if (FE_UNLIKELY(self->lifo != NULL) || FE_UNLIKELY(self->current == NULL) || options->core != FE_ANY_CORE ||
+    if (FE_UNLIKELY(self->lifo != NULL) || FE_UNLIKELY(self->current == NULL) || home != FE_ANY_CORE ||
         FE_UNLIKELY(self->core.interrupt_depth != 0))
         return ready_slowly(tcb, id);
     tcb->core = self->core.index;
@@ -75,13 +81,23 @@ static inline __attribute__((always_inline)) fe_status try_spawn(fe_task_functio
     if (FE_UNLIKELY(!function || options->core < FE_ANY_CORE || options->core >= (int)fe_sched.cores ||
                     (options->core >= 0 && !fe_sched.schedulers[options->core])))
         return FE_EINVAL;
-    struct fe_tcb *tcb = fe_stack_take_cached(self, options->stack_bytes);
-    if (FE_UNLIKELY(!tcb)) {
-        fe_status status = fe_stack_take(self, options->stack_bytes, &tcb);
+    int home = options->core;
+    struct fe_group *group = NULL;
+    if (FE_UNLIKELY(options->scheduler != 0)) {
+        fe_status status = fe_group_place(options, &home, &group);
         if (status != FE_OK)
             return status;
     }
-    *task = start(self, tcb, function, argument, options, kind);
+    struct fe_tcb *tcb = fe_stack_take_cached(self, options->stack_bytes);
+    if (FE_UNLIKELY(!tcb)) {
+        fe_status status = fe_stack_take(self, options->stack_bytes, &tcb);
+        if (status != FE_OK) {
+            if (group)
+                fe_group_leave(group);
+            return status;
+        }
+    }
+    *task = start(self, tcb, function, argument, options, kind, home, group);
     return FE_OK;
 }
 
@@ -103,6 +119,9 @@ static __attribute__((noinline)) fe_task spawn_or_fail(fe_task_function function
                                                        const struct fe_task_options *options) {
     fe_task task;
     fe_status status = fe_task_try_spawn(function, argument, options, &task);
+    if (FE_UNLIKELY(status == FE_ENOENT))
+        fe_fail("cannot spawn task '%s': scheduler %llu is gone, or never was", options->name ? options->name : "task",
+                (unsigned long long)options->scheduler);
     if (FE_UNLIKELY(status != FE_OK))
         fe_fail("cannot spawn task '%s': %s", options && options->name ? options->name : "task", fe_status_string(status));
     return task;
@@ -114,7 +133,7 @@ fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe
     struct fe_tcb *tcb;
     if (FE_UNLIKELY(options || !function) || FE_UNLIKELY(!(tcb = fe_stack_take_cached(self, 0))))
         return spawn_or_fail(function, argument, options);
-    return start(self, tcb, function, argument, &defaults, FE_TASK_STRONG);
+    return start(self, tcb, function, argument, &defaults, FE_TASK_STRONG, FE_ANY_CORE, NULL);
 }
 
 /* Ending ---------------------------------------------------------------------------------------------------------- */

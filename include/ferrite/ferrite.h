@@ -16,6 +16,7 @@
 #include <ferrite/log.h>
 #include <ferrite/pipe.h>
 #include <ferrite/program.h>
+#include <ferrite/scheduler.h>
 #include <ferrite/shutdown.h>
 #include <ferrite/stats.h>
 #include <ferrite/task.h>

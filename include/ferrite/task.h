@@ -34,6 +34,7 @@ struct fe_task_options {
     const char *name;   /* copied, at most FE_TASK_NAME_MAX - 1 bytes; NULL: "task" */
     size_t stack_bytes; /* bound of the stack; rounded up to pages; 0: the default (48 KiB, or `min_stack=`) */
     int core;           /* FE_ANY_CORE, or the index of the only core that may run it (never stolen) */
+    uint64_t scheduler; /* 0: the default; or the id of another (scheduler.h), with `core` FE_ANY_CORE */
     bool weak;          /* does not keep the machine running */
     bool detached;      /* nobody will join it: its result is dropped, its memory goes when it ends */
 };
@@ -76,7 +77,7 @@ struct fe_task_result {
  * interrupt handler. Does not block. May allocate pages for a stack; mostly takes a recycled one (about 80 instructions).
  *
  * The plain form fails the calling task (outside a task: panics) when there is no memory or an option is out of range.
- * The try form returns FE_ENOMEM or FE_EINVAL and leaves *task alone.
+ * The try form returns FE_ENOMEM, FE_EINVAL or FE_ENOENT (no such scheduler) and leaves *task alone.
  */
 fe_task fe_task_spawn(fe_task_function function, void *argument, const struct fe_task_options *options);
 FE_MUST_CHECK fe_status fe_task_try_spawn(fe_task_function function, void *argument,
