@@ -52,10 +52,10 @@ static uint64_t live_blocks(void) {
 }
 
 /* Ends are published on the next context, and other cores may be in the middle of their last frees: some time is given to that. */
-static void wait_for_rest(uint64_t blocks) {
-    struct fe_task_information list[4];
+static void wait_for_rest(size_t tasks, uint64_t blocks) {
+    struct fe_task_information list[8];
     for (unsigned i = 0; i < 200; i++) {
-        if (fe_task_list(list, FE_ARRAY_LENGTH(list)) == 1 && live_blocks() == blocks)
+        if (fe_task_list(list, FE_ARRAY_LENGTH(list)) == tasks && live_blocks() == blocks)
             return;
         if (i < 20)
             fe_task_yield();
@@ -63,8 +63,8 @@ static void wait_for_rest(uint64_t blocks) {
             fe_task_sleep(20 * FE_MICROSECOND);
     }
     size_t count = fe_task_list(list, FE_ARRAY_LENGTH(list));
-    if (count > 1)
-        fe_sim_fail("%zu tasks are left, such as '%s' (state %d)", count - 1, list[1].name, list[1].state);
+    if (count != tasks)
+        fe_sim_fail("%zu tasks before, %zu after", tasks, count);
     fe_sim_fail("%llu blocks before, %llu after", (unsigned long long)blocks, (unsigned long long)live_blocks());
 }
 
@@ -77,10 +77,11 @@ int fe_main(int argc, char **argv) {
     random_state = (fe_sim_seed() + 7) * UINT64_C(0xd1342543de82ef95) | 1;
     seed_schedulers();
     uint64_t blocks = live_blocks();
+    size_t tasks = fe_task_list(NULL, 0);
     program->run();
     fe_sim_failures(false);
     if (program->flags & SIM_LEAVES)
         return 0;
-    wait_for_rest(blocks);
+    wait_for_rest(tasks, blocks);
     return 0;
 }
