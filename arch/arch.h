@@ -41,7 +41,8 @@ struct fe_core {
     void *heap;               /* the exchange heap's per-core state */
     void *log;                /* the log's per-core ring */
     unsigned interrupt_depth; /* > 0 in interrupt and fault handlers; written by this core's handlers only */
-    unsigned reserved;
+    unsigned timer_divide;    /* the timer driver's: what its register holds... */
+    uint64_t timer_target;    /* ...and the counter that it waits for */
 };
 
 /* The calling core's struct fe_core. Read afresh by each call (never cached over a possible switch: a task may resume

@@ -36,7 +36,7 @@ static inline size_t fe_bitset_words(size_t bits) {
     return words;
 }
 
-/* Makes *set an empty set in `memory`, which holds fe_bitset_words(bits) zero words. */
+/* Makes *set an empty set in `memory`, which holds fe_bitset_words(bits) zero words: the members' own come first. */
 static inline void fe_bitset_place(struct fe_bitset *set, size_t bits, uint64_t *memory) {
     set->bits = bits;
     set->depth = 0;
@@ -58,6 +58,17 @@ static inline void fe_bitset_add(struct fe_bitset *set, size_t member) {
         *word = before | UINT64_C(1) << (member % 64);
         if (before != 0)
             return;
+    }
+}
+
+/* Adds [first, first + count), none of which is a member: a word at a time. */
+static inline void fe_bitset_add_run(struct fe_bitset *set, size_t first, size_t count) {
+    while (count > 0) {
+        size_t bit = first % 64, here = count < 64 - bit ? count : 64 - bit;
+        fe_bitset_add(set, first); /* and the levels above */
+        set->level[0][first / 64] |= UINT64_MAX >> (64 - here) << bit;
+        first += here;
+        count -= here;
     }
 }
 

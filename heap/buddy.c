@@ -11,6 +11,17 @@ static void put(unsigned order, size_t index) {
     fe_buddy.stale &= ~(UINT32_C(1) << order);
 }
 
+/* The section that `index` is in is about to be used. */
+static void begin_section(size_t index) {
+    size_t place = index / FE_SECTION_PAGES, first = place * FE_SECTION_PAGES;
+    if (FE_LIKELY(!fe_buddy_is_fresh(index)))
+        return;
+    fe_buddy.fresh[place / 64] &= ~(UINT64_C(1) << (place % 64));
+    __builtin_memset(fe_buddy.state + first, 0, FE_SECTION_PAGES);
+    for (unsigned order = 0; order <= FE_PAGE_WORDS_ORDER; order++)
+        __builtin_memset(&fe_buddy.free[order].level[0][(first >> order) / 64], 0, (FE_SECTION_PAGES >> order) / 8);
+}
+
 static void drop(unsigned order, size_t index) {
     fe_bitset_remove(&fe_buddy.free[order], index >> order);
     if (index == fe_buddy.lowest[order])
@@ -41,6 +52,7 @@ size_t fe_buddy_take(unsigned least, unsigned *most) {
     if (index == FE_PAGE_INDEX_NONE)
         return index;
     drop(have, index);
+    begin_section(index);
     while (have > *most) {
         have--;
         put(have, index + ((size_t)1 << have));
@@ -65,8 +77,10 @@ size_t fe_buddy_take_blocks(size_t blocks) {
         if (++run < blocks)
             continue;
         size_t first = block + 1 - blocks;
-        for (size_t n = first; n <= block; n++)
+        for (size_t n = first; n <= block; n++) {
             drop(FE_PAGE_ORDER_MAX, n << FE_PAGE_ORDER_MAX);
+            begin_section(n << FE_PAGE_ORDER_MAX);
+        }
         fe_buddy.free_pages -= (uint64_t)blocks << FE_PAGE_ORDER_MAX;
         return first << FE_PAGE_ORDER_MAX;
     }
@@ -86,18 +100,39 @@ void fe_buddy_give(size_t index, unsigned order) {
 }
 
 bool fe_buddy_is_free(size_t index) {
+    if (fe_buddy_is_fresh(index))
+        return fe_bitset_has(&fe_buddy.free[FE_PAGE_ORDER_MAX], index >> FE_PAGE_ORDER_MAX);
     for (unsigned order = 0; order <= FE_PAGE_ORDER_MAX; order++)
         if (fe_bitset_has(&fe_buddy.free[order], index >> order))
             return true;
     return false;
 }
 
-void fe_buddy_add(size_t index, size_t pages) {
-    fe_buddy.total_pages += pages;
+/* A part of a section. */
+static void add_part(size_t index, size_t pages) {
+    if (pages > 0)
+        begin_section(index);
     while (pages > 0) {
         unsigned order = fe_buddy_order_at(index, pages);
         fe_buddy_give(index, order);
         index += (size_t)1 << order;
         pages -= (size_t)1 << order;
     }
+}
+
+void fe_buddy_add(size_t index, size_t pages) {
+    fe_buddy.total_pages += pages;
+    size_t before = (FE_SECTION_PAGES - index % FE_SECTION_PAGES) % FE_SECTION_PAGES;
+    before = before < pages ? before : pages;
+    add_part(index, before);
+    index += before;
+    pages -= before;
+    size_t whole = pages / FE_SECTION_PAGES;
+    if (whole > 0) {
+        fe_bitset_add_run(&fe_buddy.free[FE_PAGE_ORDER_MAX], index >> FE_PAGE_ORDER_MAX, whole);
+        if (index < fe_buddy.lowest[FE_PAGE_ORDER_MAX])
+            fe_buddy.lowest[FE_PAGE_ORDER_MAX] = index;
+        fe_buddy.free_pages += whole * FE_SECTION_PAGES;
+    }
+    add_part(index + whole * FE_SECTION_PAGES, pages % FE_SECTION_PAGES);
 }

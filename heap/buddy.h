@@ -10,6 +10,10 @@
  *     page of each further block of a run, FE_PAGE_CACHED for a page in a core's cache, and 0 for all others. So what
  *     is freed can be checked exactly, and no free page is ever read or written: they need not even be mapped.
  *
+ * What describes a section's pages (its `state`, and its words in free[0] to free[FE_PAGE_WORDS_ORDER]) is undefined while
+ * the section is in `fresh`: never yet used, and either free as a whole or not given to the allocator. So booting does not cost the
+ * more the more memory there is.
+ *
  * The lowest free block is always taken, whatever its order: so what is in use stays together at the low end, long runs
  * stay whole at the high one, and what is sized by the highest address in use (the exchange heap's map) stays small.
  *
@@ -34,6 +38,9 @@
 
 #define FE_PAGE_INDEX_NONE SIZE_MAX
 
+/* Up to this order a section has whole words of a free set: 64 blocks or more. */
+#define FE_PAGE_WORDS_ORDER (FE_PAGE_ORDER_MAX - 6)
+
 struct fe_buddy {
     /* Immutable after fe_page_init. */
     uint64_t first_section; /* number of the lowest section with RAM */
@@ -42,12 +49,14 @@ struct fe_buddy {
     uint32_t *section_at;   /* [places]: the other way round, relative to first_section */
     size_t places;
 
-    /* A byte belongs to whoever holds the page that it describes; of free pages, to the holder of the lock. */
+    /* A byte belongs to whoever holds the page that it describes; of free pages, to the holder of the lock. Undefined in fresh
+     * sections: a page that was never given out, freed by mistake, may then pass for one that was. */
     uint8_t *state;
 
     /* Under the lock. */
     struct fe_spinlock lock __attribute__((aligned(FE_CACHE_LINE)));
     struct fe_bitset free[FE_PAGE_ORDER_MAX + 1];
+    uint64_t *fresh;                      /* a bit for each place: sections that were never used */
     size_t lowest[FE_PAGE_ORDER_MAX + 1]; /* index of the first page of free's least member, or FE_PAGE_INDEX_NONE */
     uint32_t stale;       /* bit per order: its lowest has been taken, and is looked for when next asked for */
     uint64_t free_pages;  /* written under the lock, read by anyone */
@@ -69,6 +78,11 @@ static inline size_t fe_buddy_index(uint64_t page) {
 static inline uint64_t fe_buddy_address(size_t index) {
     uint64_t section = fe_buddy.first_section + fe_buddy.section_at[index / FE_SECTION_PAGES];
     return section << FE_SECTION_SHIFT | (uint64_t)(index % FE_SECTION_PAGES) << FE_PAGE_SHIFT;
+}
+
+static inline bool fe_buddy_is_fresh(size_t index) {
+    size_t place = index / FE_SECTION_PAGES;
+    return fe_buddy.fresh[place / 64] >> (place % 64) & 1;
 }
 
 /* All of these under the lock. */

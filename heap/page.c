@@ -204,7 +204,8 @@ void fe_page_free_run(uint64_t page, size_t pages) {
         rest -= (size_t)1 << piece;
     }
     fe_spinlock_acquire(&fe_buddy.lock); /* what lies behind the run may be another's */
-    if (FE_UNLIKELY(first + pages < end && (fe_buddy.state[first + pages] & FE_PAGE_NEXT) != 0)) {
+    if (FE_UNLIKELY(first + pages < end && !fe_buddy_is_fresh(first + pages) &&
+                    (fe_buddy.state[first + pages] & FE_PAGE_NEXT) != 0)) {
         fe_spinlock_release(&fe_buddy.lock);
         refuse(page, pages);
     }

@@ -86,7 +86,7 @@ static struct fe_memory_range within(const struct fe_memory_range *range, uint64
 }
 
 struct plan {
-    uint64_t bytes, place_bytes, section_bytes, state_bytes;
+    uint64_t bytes, place_bytes, section_bytes, fresh_bytes, state_bytes;
     uint64_t heap_at; /* offset of the boot core's struct fe_heap_core */
     size_t words[FE_PAGE_ORDER_MAX + 1];
 };
@@ -96,8 +96,9 @@ static struct plan plan_metadata(uint64_t sections, size_t places) {
     struct plan plan = {0};
     plan.place_bytes = (sections * sizeof(uint32_t) + 7) & ~UINT64_C(7);
     plan.section_bytes = (places * sizeof(uint32_t) + 7) & ~UINT64_C(7);
+    plan.fresh_bytes = (places + 63) / 64 * sizeof(uint64_t);
     plan.state_bytes = places * FE_SECTION_PAGES;
-    plan.bytes = plan.place_bytes + plan.section_bytes + plan.state_bytes;
+    plan.bytes = plan.place_bytes + plan.section_bytes + plan.fresh_bytes + plan.state_bytes;
     for (unsigned order = 0; order <= FE_PAGE_ORDER_MAX; order++) {
         plan.words[order] = fe_bitset_words((places * FE_SECTION_PAGES) >> order);
         plan.bytes += plan.words[order] * sizeof(uint64_t);
@@ -114,44 +115,41 @@ static size_t number_sections(uint32_t *place, uint32_t *section_at) {
     for (size_t n = 0; n < usable.count; n++) {
         uint64_t section = usable.range[n].base >> FE_SECTION_SHIFT;
         uint64_t last = (end_of(&usable.range[n]) - 1) >> FE_SECTION_SHIFT;
-        for (section = section > next ? section : next; section <= last; section++, places++) {
-            if (place == NULL)
-                continue;
-            place[section - fe_buddy.first_section] = (uint32_t)places;
-            section_at[places] = (uint32_t)(section - fe_buddy.first_section);
-        }
+        section = section > next ? section : next;
+        if (place == NULL && section <= last)
+            places += last + 1 - section;
+        else
+            for (; section <= last; section++, places++) {
+                place[section - fe_buddy.first_section] = (uint32_t)places;
+                section_at[places] = (uint32_t)(section - fe_buddy.first_section);
+            }
         next = last + 1 > next ? last + 1 : next;
     }
     return places;
 }
 
+/* All sections are fresh: what describes their pages, nearly all of the metadata, is left as it is. */
 static void place_metadata(const struct plan *plan, uint64_t physical, size_t places) {
-    char *memory = fe_direct(physical);
-    __builtin_memset(memory, 0, plan->bytes);
+    char *start = fe_direct(physical), *memory = start;
     fe_buddy.place = (uint32_t *)(void *)memory;
     __builtin_memset(memory, 0xff, plan->place_bytes);
     memory += plan->place_bytes;
     fe_buddy.section_at = (uint32_t *)(void *)memory;
     memory += plan->section_bytes;
+    fe_buddy.fresh = (uint64_t *)(void *)memory;
+    __builtin_memset(memory, 0xff, plan->fresh_bytes);
+    memory += plan->fresh_bytes;
     for (unsigned order = 0; order <= FE_PAGE_ORDER_MAX; order++) {
-        fe_bitset_place(&fe_buddy.free[order], (places * FE_SECTION_PAGES) >> order, (uint64_t *)(void *)memory);
+        size_t blocks = (places * FE_SECTION_PAGES) >> order, bytes = plan->words[order] * sizeof(uint64_t);
+        size_t undefined = order <= FE_PAGE_WORDS_ORDER ? blocks / 8 : 0;
+        fe_bitset_place(&fe_buddy.free[order], blocks, (uint64_t *)(void *)memory);
+        __builtin_memset(memory + undefined, 0, bytes - undefined);
         fe_buddy.lowest[order] = FE_PAGE_INDEX_NONE;
-        memory += plan->words[order] * sizeof(uint64_t);
+        memory += bytes;
     }
     fe_buddy.state = (uint8_t *)memory;
     fe_buddy.places = places;
-}
-
-/* Section by section, since neighbours among the addresses need not be so among the indices. */
-static void add(uint64_t at, uint64_t end) {
-    while (at < end) {
-        uint64_t next = ((at >> FE_SECTION_SHIFT) + 1) << FE_SECTION_SHIFT;
-        next = next < end ? next : end;
-        size_t index = fe_buddy_index(at);
-        if (index != FE_PAGE_INDEX_NONE)
-            fe_buddy_add(index, (next - at) >> FE_PAGE_SHIFT);
-        at = next;
-    }
+    __builtin_memset(start + plan->heap_at, 0, sizeof(struct fe_heap_core));
 }
 
 /* Gives the usable memory that lies (`inside`) or does not lie in the early range to the buddy. */
@@ -163,8 +161,9 @@ static void add_usable(bool inside) {
             part[0] = within(&usable.range[n], 0, early_base);
             part[1] = within(&usable.range[n], early_end, UINT64_MAX);
         }
-        for (unsigned k = 0; k < 2; k++)
-            add(part[k].base, part[k].base + part[k].bytes);
+        for (unsigned k = 0; k < 2; k++) /* in one: the sections of a range have neighbouring places */
+            if (part[k].bytes > 0)
+                fe_buddy_add(fe_buddy_index(part[k].base), part[k].bytes >> FE_PAGE_SHIFT);
     }
 }
 
@@ -236,6 +235,14 @@ void fe_page_late(void) {
 void fe_page_add(uint64_t base, uint64_t bytes) {
     fe_check(((base | bytes) & (FE_PAGE_SIZE - 1)) == 0);
     fe_spinlock_acquire(&fe_buddy.lock);
-    add(base, base + bytes);
+    /* Section by section: not each need have a place. */
+    for (uint64_t at = base, end = base + bytes; at < end;) {
+        uint64_t next = ((at >> FE_SECTION_SHIFT) + 1) << FE_SECTION_SHIFT;
+        next = next < end ? next : end;
+        size_t index = fe_buddy_index(at);
+        if (index != FE_PAGE_INDEX_NONE)
+            fe_buddy_add(index, (next - at) >> FE_PAGE_SHIFT);
+        at = next;
+    }
     fe_spinlock_release(&fe_buddy.lock);
 }

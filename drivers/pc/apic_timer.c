@@ -22,12 +22,6 @@
 #define DIVIDE_BY_128 0xa
 #define LONG_SHIFT 7
 
-struct target {
-    uint64_t counter; /* FE_FOREVER: not armed */
-    uint32_t divide;  /* what the core's register holds */
-} __attribute__((aligned(FE_CACHE_LINE)));
-
-static struct target targets[FE_CORES_MAX];
 static uint64_t ratio; /* timer ticks per counter tick, times 2^32 */
 
 static bool deadline_mode(void) {
@@ -53,7 +47,9 @@ void fe_apic_timer_rate(uint64_t ticks, uint64_t counter) {
 }
 
 void fe_apic_timer_init_core(void) {
-    targets[fe_arch_core()->index] = (struct target){FE_FOREVER, DIVIDE_BY_1};
+    struct fe_core *core = fe_arch_core();
+    core->timer_target = FE_FOREVER; /* not armed */
+    core->timer_divide = DIVIDE_BY_1;
     fe_apic_write(DIVIDE, DIVIDE_BY_1);
     fe_apic_write(INITIAL_COUNT, 0);
     fe_apic_write(VECTOR_TIMER, (deadline_mode() ? MODE_DEADLINE : 0) | FE_X86_VECTOR_TIMER);
@@ -61,31 +57,31 @@ void fe_apic_timer_init_core(void) {
         fe_arch_device_barrier(); /* the mode is set before the first deadline is (SDM, TSC-deadline mode) */
 }
 
-static void count_down(struct target *target, uint64_t from, uint64_t to) {
+static void count_down(struct fe_core *core, uint64_t from, uint64_t to) {
     uint64_t ticks = to > from ? (uint64_t)(((unsigned __int128)(to - from) * ratio) >> 32) + 1 : 1;
     uint32_t divide = DIVIDE_BY_1;
     if (FE_UNLIKELY(ticks > UINT32_MAX)) {
         divide = DIVIDE_BY_128;
         ticks >>= LONG_SHIFT;
     }
-    if (FE_UNLIKELY(target->divide != divide)) {
-        target->divide = divide;
+    if (FE_UNLIKELY(core->timer_divide != divide)) {
+        core->timer_divide = divide;
         fe_apic_write(DIVIDE, divide);
     }
     fe_apic_write(INITIAL_COUNT, ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
 }
 
 void fe_apic_timer_arm(uint64_t counter) {
-    struct target *target = &targets[fe_arch_core()->index];
-    target->counter = counter;
+    struct fe_core *core = fe_arch_core();
+    core->timer_target = counter;
     if (deadline_mode())
         fe_x86_msr_write(MSR_TSC_DEADLINE, counter ? counter : 1); /* 0 would disarm it */
     else
-        count_down(target, fe_arch_counter(), counter);
+        count_down(core, fe_arch_counter(), counter);
 }
 
 void fe_apic_timer_stop(void) {
-    targets[fe_arch_core()->index].counter = FE_FOREVER;
+    fe_arch_core()->timer_target = FE_FOREVER;
     if (deadline_mode())
         fe_x86_msr_write(MSR_TSC_DEADLINE, 0);
     else
@@ -93,7 +89,7 @@ void fe_apic_timer_stop(void) {
 }
 
 void fe_apic_timer_interrupt(void) {
-    uint64_t target = targets[fe_arch_core()->index].counter, now = fe_arch_counter();
+    uint64_t target = fe_arch_core()->timer_target, now = fe_arch_counter();
     if (now >= target)
         fe_machine_hooks.timer();
     else if (target != FE_FOREVER) /* else stopped just as it fired */

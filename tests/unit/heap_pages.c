@@ -158,8 +158,18 @@ Test(heap_pages, runs_do_not_span_holes) {
     fe_page_free_run(run, 36 * MIB / PAGE);
 }
 
+/* Memory need not be zero when the machine starts: here it looks like pages given out, and free ones. */
+static void boot_in_used_memory(uint64_t bytes) {
+    unit_boot_core();
+    cr_assert(fe_host_memory(bytes));
+    memset(fe_direct(0), 0x41, bytes);
+    struct fe_memory_range ram = {MIB, bytes - MIB};
+    uint64_t needed;
+    cr_assert_eq(fe_page_init(&ram, 1, NULL, 0, 0, bytes, &needed), FE_OK);
+}
+
 Test(heap_pages, random_use_against_a_model) {
-    unit_machine(256 * MIB);
+    boot_in_used_memory(256 * MIB);
     struct model model = make_model(256 * MIB);
     uint64_t random = 42, total = total_pages(), out = 0;
     struct {
@@ -272,6 +282,19 @@ static void *churn(void *argument) {
             fe_page_free(held[slot], slot % 8 == 0 ? 3 : 0);
     fe_page_trim();
     return NULL;
+}
+
+Test(heap_pages, a_run_beside_memory_that_was_never_used) {
+    boot_in_used_memory(64 * MIB);
+    uint64_t first = fe_page_alloc(FE_PAGE_ORDER_MAX), free = free_pages();
+    uint64_t run = fe_page_alloc_run(3 << FE_PAGE_ORDER_MAX); /* what follows it is fresh */
+    cr_assert_neq(run, 0);
+    fe_page_free_run(run, 3 << FE_PAGE_ORDER_MAX);
+    cr_assert_eq(free_pages(), free);
+    fe_page_free(first, FE_PAGE_ORDER_MAX);
+    fe_page_add(16 * PAGE, 64 * PAGE); /* below what was given at first, in a section of which some is in use */
+    cr_assert_eq(free_pages(), free + (1 << FE_PAGE_ORDER_MAX) + 64);
+    cr_assert_eq(fe_page_alloc(0), 16 * PAGE, "the lowest comes first");
 }
 
 Test(heap_pages, several_cores_at_once) {
