@@ -283,12 +283,14 @@ bool fe_timers_tell(const struct fe_scheduler *scheduler); /* no poll is needed:
 fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *scheduler); /* answers the next deadline */
 
 /* task.c */
+/* How `task` ended, as far as is known now. */
+void fe_task_result_of(const struct fe_tcb *task, struct fe_task_result *result);
 void fe_task_timer_fired(struct fe_timer *timer);
 /* The running task's outcome is set, and its code is at an end: on to the top of its stack, and out (ending.c). */
 FE_NORETURN void fe_task_end(struct fe_tcb *task);
 /* The same, with the cleanups of its frames first (unwind.c). */
 FE_NORETURN void fe_task_unwind(struct fe_tcb *task);
 /* Notes why the running task fails, and tells the rooms above; it must be made to end next. `pc` and `frame_pointer`: where. */
-void fe_task_failing(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer);
+void fe_task_fails(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer);
 
 #endif

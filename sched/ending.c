@@ -14,6 +14,7 @@
  */
 #include "ending.h"
 #include "kill.h"
+#include "result.h"
 
 static void overflow(struct fe_tcb *task) {
     task->outcome = FE_FAULTED; /* its message was written when it happened (fault.c) */
@@ -32,6 +33,7 @@ static void sections(struct fe_tcb *task) {
 void (*fe_ending_steps[FE_ENDING_STEPS])(struct fe_tcb *task) = {
     [FE_ENDING_OVERFLOW] = overflow,
     [FE_ENDING_SECTIONS] = sections,
+    [FE_ENDING_RESULT] = fe_result_tell,
 };
 
 void fe_ending_run(struct fe_tcb *task) {

@@ -114,7 +114,7 @@ static void fail_task(struct fe_tcb *task, const struct fe_tcb *stack, enum fe_f
         fe_format(message, bytes, "%s (pc %#lx)", fault->name, pc);
         break;
     }
-    fe_task_failing(task, &result, fault->pc, fault->frame_pointer);
+    fe_task_fails(task, &result, fault->pc, fault->frame_pointer);
 }
 
 bool fe_scheduler_fault(const struct fe_fault *fault) {

@@ -120,7 +120,7 @@ FE_NORETURN void fe_kill_act(struct fe_tcb *task) {
     if (task->doom == FE_DOOM_LEFT)
         fe_fail("waited or yielded inside an atomic section");
     struct fe_task_result result = {.outcome = FE_KILLED, .message = "killed"};
-    fe_task_failing(task, &result, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+    fe_task_fails(task, &result, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
     fe_task_unwind(task);
 }
 

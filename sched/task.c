@@ -7,9 +7,10 @@
  */
 #define FE_LOG_MODULE "sched"
 #include "core.h"
-#include "group.h"
 #include "ending.h"
+#include "group.h"
 #include "kill.h"
+#include "result.h"
 #include "stack.h"
 
 #include <ferrite/context.h>
@@ -66,6 +67,9 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
         fe_count(&self->weak.spawned);
     else
         self->statistics.spawned++;
+    tcb->quiet = options->quiet;
+    if (options->notify)
+        fe_result_ask(tcb, options->notify, options->tag);
     if (FE_UNLIKELY(self->lifo != NULL) || FE_UNLIKELY(self->current == NULL) || home != FE_ANY_CORE ||
         FE_UNLIKELY(self->core.interrupt_depth != 0))
         return ready_slowly(tcb, id);
@@ -79,7 +83,8 @@ static inline __attribute__((always_inline)) fe_status try_spawn(fe_task_functio
                                                                  enum fe_task_kind kind, fe_task *task) {
     struct fe_scheduler *self = fe_scheduler_self();
     if (FE_UNLIKELY(!function || options->core < FE_ANY_CORE || options->core >= (int)fe_sched.cores ||
-                    (options->core >= 0 && !fe_sched.schedulers[options->core])))
+                    (options->core >= 0 && !fe_sched.schedulers[options->core]) ||
+                    (options->notify && !fe_result_may_ask(options->notify))))
         return FE_EINVAL;
     int home = options->core;
     struct fe_group *group = NULL;
@@ -236,7 +241,7 @@ void fe_task_exit(intptr_t value) {
     fe_task_unwind(task);
 }
 
-static void fill_result(const struct fe_tcb *task, struct fe_task_result *result) {
+void fe_task_result_of(const struct fe_tcb *task, struct fe_task_result *result) {
     result->outcome = task->outcome;
     result->value = task->value;
     if (FE_LIKELY(task->outcome == FE_RETURNED)) {
@@ -255,11 +260,11 @@ static void fill_result(const struct fe_tcb *task, struct fe_task_result *result
 /* Tells the rooms above that the running task fails. */
 static void report(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
     fe_task handle = {task, fe_load_relaxed(&task->id)}; /* the task is the caller, or stopped */
-    if (fe_sched_hooks.task_failed)
+    if (fe_sched_hooks.task_failed && !task->quiet)
         fe_sched_hooks.task_failed(handle, task->name, result, pc, frame_pointer);
 }
 
-void fe_task_failing(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
+void fe_task_fails(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
     fe_kill_end_sections(task);
     report(task, result, pc, frame_pointer);
     if (fe_ending_begun(task) && task->outcome != FE_RETURNED)
@@ -285,7 +290,7 @@ void fe_fail_at(const char *file, int line, const char *format, ...) {
     if (length >= 0 && (size_t)length < sizeof result.message)
         fe_format(result.message + length, sizeof result.message - (size_t)length, "%s (%s:%d)",
                   again ? ", while it ended" : "", file, line);
-    fe_task_failing(task, &result, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
+    fe_task_fails(task, &result, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
     if (again)
         fe_task_end(task); /* what cleanups are left are given up */
     fe_task_unwind(task);
@@ -336,7 +341,7 @@ static inline __attribute__((always_inline)) fe_status collect(fe_task task, str
     if (FE_UNLIKELY(!take_ended(task)))
         return refusal(task, seen);
     if (result)
-        fill_result(task.tcb, result);
+        fe_task_result_of(task.tcb, result);
     release(task.tcb);
     return FE_OK;
 }
@@ -464,6 +469,12 @@ fe_task fe_task_self(void) {
     if (!self->current || self->core.interrupt_depth)
         return (fe_task){NULL, 0};
     return (fe_task){self->current, fe_load_relaxed(&self->current->id)}; /* written by its spawn, long ago */
+}
+
+bool fe_task_failing(void) {
+    struct fe_scheduler *self = fe_scheduler_self();
+    return self->current && !self->core.interrupt_depth && fe_ending_begun(self->current) &&
+           self->current->outcome != FE_RETURNED;
 }
 
 enum fe_context_kind fe_context(void) {

@@ -86,6 +86,9 @@ struct fe_tcb {
     bool kill_listed;
     struct fe_tcb *kill_next;
 
+    bool quiet;             /* written by spawn */
+    struct fe_pipe *notify; /* result.c; written by spawn, as `tag` */
+    uintptr_t tag;
     uint64_t exception[4] __attribute__((aligned(16))); /* unwind.c: the unwinder's, which outlives the frames */
 
     /* The task itself, and whoever joins it after its end. */

@@ -48,10 +48,17 @@ endif
 # $(call containers,NAME): the files that a program is linked to: an ELF, and on bare machines a raw image.
 containers = $(OUT)/$(1).elf $(if $(filter host sim,$(ARCH)),,$(OUT)/$(1).bin)
 
+# Try, links and supervisors are written as programs are, and linked into those that use them.
+POLICY_OBJS := $(patsubst %.c,$(OUT)/%.o,$(wildcard sched/policy/*.c))
+POLICY      := $(OUT)/policy.a
+$(POLICY_OBJS): FLAGS = $(COMMON) $(PROGRAM_FLAGS)
+$(POLICY): $(POLICY_OBJS)
+	@rm -f $@; $(CROSS)ar rcs $@ $^
+
 define program
 $(1)_SRCS := $$(sort $$(wildcard $(2)/*.c)) $$($(1)_EXTRA_SRCS)
 $(1)_OBJS := $$(patsubst %,$$(OUT)/%.o,$$(basename $$($(1)_SRCS)))
-$(1)_LINK := $$($(1)_OBJS) $$(patsubst %,$$(OUT)/%.part.o,$$($(1)_PROGRAMS)) $$(PROGRAM_MEMORY)
+$(1)_LINK := $$($(1)_OBJS) $$(patsubst %,$$(OUT)/%.part.o,$$($(1)_PROGRAMS)) $$(POLICY) $$(PROGRAM_MEMORY)
 $$($(1)_OBJS): FLAGS = $$(COMMON) $$(PROGRAM_FLAGS) $$($(1)_CFLAGS)
 $$(OUT)/$(1).part.o: $$($(1)_OBJS)
 	$$(Q)$$(LD) -r -o $$@.tmp $$^ && $$(OBJCOPY) --keep-global-symbol=none $$@.tmp $$@ && rm $$@.tmp

@@ -15,6 +15,7 @@
 #include <ferrite/local.h>
 #include <ferrite/log.h>
 #include <ferrite/pipe.h>
+#include <ferrite/policy.h>
 #include <ferrite/program.h>
 #include <ferrite/scheduler.h>
 #include <ferrite/shutdown.h>

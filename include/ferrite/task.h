@@ -18,6 +18,7 @@ extern "C" {
 #endif
 
 struct fe_tcb;
+struct fe_sender;
 
 /* Names a task. Copy freely; compare the ids. */
 typedef struct fe_task {
@@ -37,6 +38,11 @@ struct fe_task_options {
     uint64_t scheduler; /* 0: the default; or the id of another (scheduler.h), with `core` FE_ANY_CORE */
     bool weak;          /* does not keep the machine running */
     bool detached;      /* nobody will join it: its result is dropped, its memory goes when it ends */
+    bool quiet;         /* the console is not told if it fails: somebody else is */
+    /* Where its end is to be told, joined or not: a sending end of a shared pipe of struct fe_task_exit (fe_exits,
+     * ferrite/policy.h). The task has a copy of it, by which it sends once, as the last thing it does. NULL: nowhere. */
+    const struct fe_sender *notify;
+    uintptr_t tag; /* goes into that message */
 };
 
 #define FE_TASK_NAME_MAX 24
@@ -69,6 +75,13 @@ struct fe_task_result {
     uintptr_t fault_address;           /* FE_FAULTED: the address that was refused */
     uintptr_t fault_pc;                /* FE_FAULTED: the instruction */
     char message[FE_TASK_MESSAGE_MAX]; /* other than FE_RETURNED: why, one line */
+};
+
+/* How a task ended; see fe_task_options.notify. */
+struct fe_task_exit {
+    fe_task task;
+    uintptr_t tag;
+    struct fe_task_result result;
 };
 
 /*
@@ -139,6 +152,9 @@ FE_NORETURN void fe_fail_at(const char *file, int line, const char *format, ...)
 
 /* The calling task; {NULL, 0} outside a task. Any context. */
 fe_task fe_task_self(void);
+
+/* Whether the calling task has failed, been killed or faulted, and runs cleanups (defer.h). Any context. */
+bool fe_task_failing(void);
 
 /* The calling task's name; the context's name outside a task. Valid while the task lives. Any context. */
 const char *fe_task_name(void);
