@@ -64,11 +64,11 @@ static inline void fe_bitset_add(struct fe_bitset *set, size_t member) {
 /* Adds [first, first + count), none of which is a member: a word at a time. */
 static inline void fe_bitset_add_run(struct fe_bitset *set, size_t first, size_t count) {
     while (count > 0) {
-        size_t bit = first % 64, here = count < 64 - bit ? count : 64 - bit;
+        size_t bit = first % 64, last = count < 64 - bit ? bit + count - 1 : 63;
         fe_bitset_add(set, first); /* and the levels above */
-        set->level[0][first / 64] |= UINT64_MAX >> (64 - here) << bit;
-        first += here;
-        count -= here;
+        set->level[0][first / 64] |= (UINT64_MAX << bit) & (UINT64_MAX >> (63 - last));
+        first += last - bit + 1;
+        count -= last - bit + 1;
     }
 }
 
