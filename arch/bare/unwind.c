@@ -28,6 +28,12 @@ int _dl_find_object(void *address, struct dl_find_object *result) {
     return 0;
 }
 
+/* Fails the task: for programs without a libc, and for what clang puts where an unwinding can't get to. */
+FE_NORETURN __attribute__((weak)) void abort(void);
+void abort(void) {
+    fe_fail("abort");
+}
+
 /* The unwinding was resumed after a cleanup, and can't go on. */
 void fe_unwind_abort(void) {
     fe_fail("unwinding cannot go on");

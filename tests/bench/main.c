@@ -31,6 +31,9 @@ static const struct {
     {"local_pause", bench_local_pause},
     {"collect", bench_collect},
     {"foreign", bench_foreign},
+    {"fail_unwind", bench_fail_unwind},
+    {"kill", bench_kill},
+    {"restart", bench_restart},
     {"boot", bench_boot},
     {"idle_task_bytes", bench_idle_task_bytes},
 };
