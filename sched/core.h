@@ -290,6 +290,9 @@ void fe_task_timer_fired(struct fe_timer *timer);
 FE_NORETURN void fe_task_end(struct fe_tcb *task);
 /* The same, with the cleanups of its frames first (unwind.c). */
 FE_NORETURN void fe_task_unwind(struct fe_tcb *task);
+/* fault.c: where fe_arch_return_overflowed goes on. */
+uintptr_t fe_task_return_address(void);
+FE_NORETURN void fe_task_overflowed(void);
 /* Notes why the running task fails, and tells the rooms above; it must be made to end next. `pc` and `frame_pointer`: where. */
 void fe_task_fails(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer);
 

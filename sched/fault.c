@@ -6,6 +6,7 @@
  * and a page comes from the core's reserve. The runtime needs few pages at a time, so the reserve is small.
  */
 #include "ending.h"
+#include "kill.h"
 #include "foreign.h"
 
 #include <ferrite/io.h>
@@ -81,11 +82,12 @@ static void redirect(struct fe_scheduler *self, struct fe_tcb *task, const struc
     uintptr_t stack = (fe_arch_trap_stack(frame) - FE_ARCH_RED_ZONE - FE_ARCH_TRAP_CALL_BYTES) & ~(uintptr_t)15;
     uintptr_t last = stack + FE_ARCH_TRAP_CALL_BYTES - 1;
     if (known && pc >= (uintptr_t)fe_text_start && pc < (uintptr_t)fe_text_end &&
-        have_page(self, stack & ~(FE_PAGE_SIZE - 1), runtime) &&
-        have_page(self, last & ~(FE_PAGE_SIZE - 1), runtime))
+        have_page(self, stack & ~(FE_PAGE_SIZE - 1), runtime) && have_page(self, last & ~(FE_PAGE_SIZE - 1), runtime)) {
+        fe_ending_add(task, FE_ENDING_BEGUN); /* it may use the emergency pages from its first push on */
         fe_arch_trap_call(frame, unwind_entry, task, stack);
-    else
+    } else {
         fe_arch_trap_redirect(frame, end_entry, task, task);
+    }
 }
 
 static void fail_task(struct fe_tcb *task, const struct fe_tcb *stack, enum fe_fault_kind kind,
@@ -117,6 +119,48 @@ static void fail_task(struct fe_tcb *task, const struct fe_tcb *stack, enum fe_f
     fe_task_fails(task, &result, fault->pc, fault->frame_pointer);
 }
 
+/* Overflow inside the runtime ------------------------------------------------------------------------------------- */
+
+static bool in_program(uintptr_t pc) {
+    return pc >= (uintptr_t)fe_text_start && pc < (uintptr_t)fe_text_end && !in_runtime(pc);
+}
+
+/*
+ * The runtime was caught by the bound while it did something for the task. It finishes, on the emergency pages, and fails the
+ * task where it returns to the program: the return address is exchanged. It is found by the chain of frame pointers, or, of a
+ * function that has no frame yet, where the port says. If it is not found the task fails at its end.
+ */
+static void fail_on_return(struct fe_tcb *task, const struct fe_tcb *stack, const struct fe_fault *fault) {
+    uintptr_t *slot = NULL, *link = fe_arch_trap_link(fault->frame);
+    uintptr_t fp = fault->frame_pointer, below = fault->stack_pointer - 1;
+    for (; fp > below && fp + 16 <= (uintptr_t)stack && !(fp & 7); fp = *(uintptr_t *)fp) {
+        below = fp;
+        if (in_program(((uintptr_t *)fp)[1])) {
+            slot = (uintptr_t *)fp + 1;
+            break;
+        }
+    }
+    if (link && in_program(*link) && (!slot || *slot != *link))
+        slot = link;
+    if (!slot)
+        return;
+    task->overflowed_to = *slot;
+    *slot = (uintptr_t)fe_arch_return_overflowed;
+}
+
+uintptr_t fe_task_return_address(void) {
+    struct fe_tcb *task = fe_scheduler_self()->current;
+    uintptr_t address = task->overflowed_to;
+    task->overflowed_to = 0;
+    return address;
+}
+
+void fe_task_overflowed(void) {
+    struct fe_tcb *task = fe_scheduler_self()->current;
+    fe_kill_end_sections(task);
+    fe_task_unwind(task);
+}
+
 bool fe_scheduler_fault(const struct fe_fault *fault) {
     struct fe_scheduler *self = fe_scheduler_self();
     struct fe_tcb *task = self->current;
@@ -135,11 +179,12 @@ bool fe_scheduler_fault(const struct fe_fault *fault) {
             kind = FE_FAULT_STACK_OVERFLOW;
             bool failing = task && fe_ending_begun(task);
             if (task && (runtime || failing) && page != stack->stack_slot && commit(self, stack, page, runtime)) {
-                /* The runtime finishes what it is doing on the pages below the bound, and the task fails at its end. One
+                /* The runtime finishes what it is doing on the pages below the bound, and the task fails when it is done. One
                  * that unwinds has them for its cleanups. */
                 if (!failing && !(task->ending & 1u << FE_ENDING_OVERFLOW)) {
                     fe_ending_add(task, FE_ENDING_OVERFLOW);
                     fail_task(task, stack, kind, fault);
+                    fail_on_return(task, stack, fault);
                 }
                 return true;
             }

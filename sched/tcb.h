@@ -89,6 +89,7 @@ struct fe_tcb {
     bool quiet;             /* written by spawn */
     struct fe_pipe *notify; /* result.c; written by spawn, as `tag` */
     uintptr_t tag;
+    uintptr_t overflowed_to; /* fault.c: where it goes on once the runtime has finished; 0: nowhere else */
     uint64_t exception[4] __attribute__((aligned(16))); /* unwind.c: the unwinder's, which outlives the frames */
 
     /* The task itself, and whoever joins it after its end. */

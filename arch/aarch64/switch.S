@@ -119,3 +119,11 @@ fe_arm_trap_call:
     b fe_arm_stop
     .cfi_endproc
     .size fe_arm_trap_call, . - fe_arm_trap_call
+
+/* void fe_arch_return_overflowed(void): returned to. x30 becomes what it was. */
+function fe_arch_return_overflowed
+    .cfi_undefined x30
+    bl fe_task_return_address
+    mov x30, x0
+    b fe_task_overflowed
+end fe_arch_return_overflowed

@@ -131,6 +131,10 @@ bool fe_arch_trap_to_caller(struct fe_trap_frame *frame) {
     return true;
 }
 
+uintptr_t *fe_arch_trap_link(struct fe_trap_frame *frame) {
+    return (uintptr_t *)&frame->x[30];
+}
+
 uintptr_t fe_arch_trap_pc(const struct fe_trap_frame *frame) {
     return frame->pc;
 }

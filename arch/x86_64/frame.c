@@ -103,6 +103,11 @@ bool fe_arch_trap_to_caller(struct fe_trap_frame *frame) {
     return true;
 }
 
+uintptr_t *fe_arch_trap_link(struct fe_trap_frame *frame) {
+    uint64_t address;
+    return (frame->rsp & 7) || !fe_arch_probe(frame->rsp, &address) ? NULL : (uintptr_t *)frame->rsp;
+}
+
 uintptr_t fe_arch_trap_pc(const struct fe_trap_frame *frame) {
     return frame->rip;
 }

@@ -128,4 +128,21 @@ fe_x86_trap_call:
     .cfi_endproc
     .size fe_x86_trap_call, . - fe_x86_trap_call
 
+/* void fe_arch_return_overflowed(void): returned to. What the return took off the stack is put there again, as it was. */
+    .section .text.fe_arch_return_overflowed, "ax"
+    .balign 16
+    .globl fe_arch_return_overflowed
+    .type fe_arch_return_overflowed, @function
+fe_arch_return_overflowed:
+    .cfi_startproc
+    .cfi_undefined rip
+    subq $8, %rsp           /* aligned as after a call, so one word more for this one */
+    subq $8, %rsp
+    call fe_task_return_address
+    addq $8, %rsp
+    movq %rax, (%rsp)
+    jmp fe_task_overflowed
+    .cfi_endproc
+    .size fe_arch_return_overflowed, . - fe_arch_return_overflowed
+
     .section .note.GNU-stack, "", @progbits

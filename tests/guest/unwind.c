@@ -264,6 +264,35 @@ Test(unwind, a_full_stack_has_a_reserve) {
     cr_expect_gt(count, 100, "%u cleanups", count);
 }
 
+/* Overflows inside the runtime: the operation is done, and its caller fails before it goes on. */
+static volatile unsigned entered, went_on;
+
+__attribute__((noinline)) static unsigned dig(unsigned depth) {
+    fe_defer(note, NULL);
+    char text[32];
+    count %= 200; /* `ran` is not that long */
+    entered = depth;
+    fe_format(text, sizeof text, "%s %u", "depth", depth); /* needs more stack than a frame of this function has */
+    went_on = depth;
+    unsigned result = never ? 0 : dig(depth + 1);
+    return result + (unsigned char)text[0];
+}
+
+static intptr_t dig_down(void *unused) {
+    (void)unused;
+    return (intptr_t)dig(0);
+}
+
+Test(unwind, overflow_inside_the_runtime) {
+    count = 0;
+    struct fe_task_result result = guest_result(dig_down, NULL);
+    cr_expect_eq(result.outcome, FE_FAULTED);
+    cr_expect_eq(result.fault, FE_FAULT_STACK_OVERFLOW, "%s", result.message);
+    cr_expect_gt(entered, 50u);
+    cr_expect_eq(went_on, entered - 1, "it fails where the operation ends");
+    cr_expect_gt(count, 0u, "and cleans up");
+}
+
 /* A scope's usual ends. */
 __attribute__((noinline)) static int leave_by(int how) {
     for (int i = 0; i < 2; i++) {
