@@ -263,6 +263,16 @@ FE_LENIENT void fe_pipe_send(fe_sender sender, const void *value) {
         send_any(sender.pipe, value);
 }
 
+/* The runtime's text is neither preempted nor killed but where it waits; a send that has waited for its end returns. */
+FE_LENIENT void fe_pipe_give(fe_sender sender, void *owner) {
+    FE_REQUIRE_CONTEXT(FE_IN_TASK);
+    FE_CHECK_SENDER(sender);
+    if (FE_UNLIKELY(sender.pipe->value_bytes != sizeof(void *)))
+        fe_fail("fe_pipe_give: the pipe is for values of %u bytes, not pointers", sender.pipe->value_bytes);
+    fe_pipe_send(sender, owner);
+    __builtin_memset(owner, 0, sizeof(void *));
+}
+
 FE_LENIENT fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
     FE_CHECK_SEND(sender, value);
     struct fe_pipe *pipe = sender.pipe;

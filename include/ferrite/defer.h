@@ -7,7 +7,7 @@
  *     fe_defer(close_both, &ends);               close_both(&ends) at the end of the scope
  *
  *     fe_owned(char) line = fe_heap_alloc(80);   freed at the end of the scope, unless it was given away:
- *     lines_send(out, fe_give(line));
+ *     fe_pipe_give(out, &line);                  sent and forgotten, or neither
  *
  * A cleanup runs in the task and may use every service. It may wait; the task cannot be killed meanwhile. If it fails, the
  * task ends without the cleanups that were still to come.
@@ -50,7 +50,8 @@ static inline void fe_defer_run(struct fe_deferred *deferred) {
  *   fe_owned_sender s       an fe_sender (fe_sender_close)
  *   fe_owned_port p         an fe_port (fe_port_close)
  *
- * fe_give(x) yields what x holds and leaves it empty: for handing it on. Initialise owners where they are declared.
+ * fe_give(x) yields what x holds and leaves it empty: for handing it on, to what cannot fail. Blocks go into pipes by
+ * fe_pipe_give (pipe.h), since a send may fail. Initialise owners where they are declared.
  */
 static inline void fe_owned_free(void *pointer) {
     void *block;

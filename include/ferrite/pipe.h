@@ -72,6 +72,13 @@ FE_MUST_CHECK fe_status fe_pipe_send_until(fe_sender sender, const void *value, 
 FE_MUST_CHECK fe_status fe_pipe_try_send(fe_sender sender, const void *value);
 
 /*
+ * Sends the pointer at `owner` (a `type **`) as fe_pipe_send does, and clears it: both or neither, even if the task is killed. So
+ * a block is never owned twice, nor by nobody: for owners (defer.h) of blocks. The pipe's values must be pointers. (A receive
+ * into an owner that is NULL is as safe.) Task context.
+ */
+void fe_pipe_give(fe_sender sender, void *owner);
+
+/*
  * Receives into *value.
  *
  * fe_pipe_receive        waits while the pipe is empty; fails the task once it is closed and drained.  Task context.

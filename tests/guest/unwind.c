@@ -97,8 +97,7 @@ static intptr_t own(void *way) {
     fe_owned_sender sender = {NULL};
     fe_owned_port port = {NULL};
     fe_pipe_open(&sender, &port, sizeof(void *), 4, FE_PIPE_BLOCKS);
-    void *moved = fe_give(given);
-    fe_pipe_send(sender, &moved);
+    fe_pipe_give(sender, &given);
     block[0] = 1;
     if ((uintptr_t)way < WAYS)
         go((enum way)(uintptr_t)way);
@@ -141,6 +140,68 @@ Test(unwind, the_peer_of_a_killed_task_sees_its_pipe_closed) {
     cr_expect_eq(numbers_receive_until(in, &value, fe_time_now() + HANG), FE_ECLOSED);
     fe_task_join(task, NULL);
     numbers_close_port(in);
+}
+
+/* Either end of an exchange is killed at every point of it: each block is freed once. */
+static fe_sender exchange_out;
+static fe_port exchange_in;
+static atomic_uint owning; /* tasks that have taken over their end */
+
+static intptr_t send_blocks(void *unused) {
+    (void)unused;
+    fe_owned_sender mine = exchange_out;
+    atomic_fetch_add(&owning, 1);
+    for (;;) {
+        fe_owned(uint64_t) block = fe_heap_alloc(64);
+        *block = 1;
+        fe_pipe_give(mine, &block);
+        cr_assert_null(block);
+        fe_task_yield();
+    }
+    return 0;
+}
+
+static intptr_t receive_blocks(void *unused) {
+    (void)unused;
+    fe_owned_port mine = exchange_in;
+    atomic_fetch_add(&owning, 1);
+    for (;;) {
+        fe_owned(uint64_t) block = NULL;
+        if (fe_pipe_receive_until(mine, &block, FE_FOREVER) != FE_OK)
+            return 0;
+        cr_assert_eq(*block, 1);
+        fe_task_yield();
+    }
+    return 0;
+}
+
+Test(unwind, either_end_killed_at_every_point_of_an_exchange) {
+    static const size_t capacities[] = {FE_RENDEZVOUS, 1, 4, FE_UNBOUNDED};
+    unsigned points = (unsigned)guest_size(40, 1000);
+    struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
+    options.quiet = true; /* who sends into what has been closed fails */
+    for (unsigned kind = 0; kind < FE_ARRAY_LENGTH(capacities); kind++) {
+        uint64_t before = blocks_live();
+        for (unsigned point = 0; point < points; point++) {
+            fe_pipe_open(&exchange_out, &exchange_in, sizeof(void *), capacities[kind], FE_PIPE_BLOCKS);
+            atomic_store(&owning, 0);
+            options.core = (int)(point % fe_core_count());
+            fe_task sender = fe_task_spawn(send_blocks, NULL, &options);
+            options.core = (int)(point / 2 % fe_core_count());
+            fe_task receiver = fe_task_spawn(receive_blocks, NULL, &options);
+            while (atomic_load(&owning) < 2)
+                fe_task_yield();
+            for (unsigned turn = 0; turn < point % 20; turn++)
+                fe_task_yield();
+            struct fe_task_result result;
+            fe_task first = point & 1 ? sender : receiver, second = point & 1 ? receiver : sender;
+            fe_task_kill(first);
+            cr_assert_eq(fe_task_join_until(first, &result, fe_time_now() + HANG), FE_OK);
+            fe_task_kill(second);
+            cr_assert_eq(fe_task_join_until(second, &result, fe_time_now() + HANG), FE_OK);
+        }
+        cr_assert_eq(blocks_live(), before, "capacity %zu: blocks leak", capacities[kind]);
+    }
 }
 
 /* Cleanups that do things ----------------------------------------------------------------------------------------- */
