@@ -57,7 +57,7 @@ struct fe_scheduler {
             uint8_t unused_more[2];
         };
     } unusual;
-    bool several; /* more than one core runs */
+    bool several;           /* more than one core runs */
     struct fe_tcb *foreign; /* foreign.h: the stack of a foreign call made in scheduler context */
     struct fe_task_list pinned;
     struct fe_task_list overflow; /* what the ring had no room for; refills it */

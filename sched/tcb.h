@@ -66,9 +66,9 @@ struct fe_tcb {
     /* Set by spawn, then read-only. */
     fe_task_function function;
     void *argument;
-    int home; /* FE_ANY_CORE, the only core that may run it, or FE_IN_GROUP */
+    int home;               /* FE_ANY_CORE, the only core that may run it, or FE_IN_GROUP */
     struct fe_group *group; /* FE_IN_GROUP */
-    uint8_t kind; /* enum fe_task_kind */
+    uint8_t kind;           /* enum fe_task_kind */
     char name[FE_TASK_NAME_MAX];
 
     /* The task itself (its fault handler included). */

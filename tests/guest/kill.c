@@ -390,7 +390,7 @@ static intptr_t wake(void *unused) {
 }
 
 /* A waker and a killer go for one task at once, from two cores: it dies, once, and the pipe goes on. */
-Test(kill, races_with_wakers) {
+Test(kill, races_with_wakers, .timeout = 3000) {
     size_t rounds = guest_size(3000, 1000000);
     numbers_open(&place.out, &place.in, 4, FE_PIPE_SHARED);
     for (size_t i = 0; i < rounds; i++) {
@@ -417,7 +417,7 @@ static intptr_t count_and_sleep(void *unused) {
 }
 
 /* All of many that wait are killed at once. */
-Test(kill, many_at_once) {
+Test(kill, many_at_once, .timeout = 600) {
     size_t count = guest_size(3000, 100000);
     fe_task *tasks = fe_heap_alloc(count * sizeof *tasks);
     atomic_store(&turns, 0);

@@ -253,7 +253,7 @@ static intptr_t body(void *unused) {
     return sleep_it(unused);
 }
 
-Test(policy, spawn_into_a_failing_group) {
+Test(policy, spawn_into_a_failing_group, .timeout = 3000) {
     size_t rounds = guest_size(100, 10000);
     enum { SPAWNS = 10 };
     fe_exits_sender out;
@@ -478,7 +478,7 @@ static intptr_t break_down(void *argument) {
     return 0;
 }
 
-Test(policy, injected_faults_are_contained) {
+Test(policy, injected_faults_are_contained, .timeout = 3000) {
     size_t count = guest_size(4000, 100000);
     uint64_t random = fe_env_number("seed", 42, 1, UINT64_MAX) | 1;
     fe_info("seed=%llu", (unsigned long long)random);
