@@ -41,7 +41,10 @@ include tools/deps.mk
 include arch/$(ARCH)/port.mk
 
 # HEAP=plain builds the exchange heap's hardening out, for one benchmark that says what it costs.
-OUT := build/$(ARCH)-$(BUILD)$(SANITIZE_NAME)$(if $(filter clang,$(CC)),-clang)$(if $(filter plain,$(HEAP)),-plain)
+# COVERAGE=y counts what runs, for make coverage; with little optimization, so that lines and branches are those of the source.
+COVERAGE ?=
+comma    := ,
+OUT := build/$(ARCH)-$(BUILD)$(if $(COVERAGE),-coverage)$(SANITIZE_NAME)$(if $(filter clang,$(CC)),-clang)$(if $(filter plain,$(HEAP)),-plain)
 
 # Tools -----------------------------------------------------------------------------------------------------------------
 # port.mk sets CROSS (gcc's prefix), TARGET (clang's triple), PORT_CFLAGS (all code), KERNEL_CFLAGS (no FP), SIZE_CFLAGS (with -Os, for
@@ -63,7 +66,8 @@ COMMON   := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -fno-
             $(if $(filter gcc-release,$(CC)-$(BUILD)),-momit-leaf-frame-pointer) \
             -I include -I . -I arch/$(ARCH) -DFE_ARCH_NAME='"$(ARCH)"' \
             $(if $(filter checked,$(BUILD)),-DFE_CHECKED -fno-optimize-sibling-calls) \
-            $(if $(filter plain,$(HEAP)),-DFE_HEAP_PLAIN) $(WARNINGS) $(PORT_CFLAGS)
+            $(if $(filter plain,$(HEAP)),-DFE_HEAP_PLAIN) $(WARNINGS) $(PORT_CFLAGS) \
+            $(if $(COVERAGE),-O1 --coverage -fprofile-update=$(if $(filter sim,$(ARCH)),single,atomic))
 
 # Kernel ----------------------------------------------------------------------------------------------------------------
 KERNEL_DIRS := arch arch/$(ARCH) $(PORT_DIRS) heap sched drivers $(if $(filter y,$(LIBFDT)),drivers/fdt) $(DRIVERS) kernel
@@ -78,7 +82,7 @@ COLD_SRCS      := $(filter-out $(TRAP_SRCS),$(filter kernel/% drivers/%,$(KERNEL
                   $(addprefix heap/,page_init.c misuse.c account.c site.c),$(KERNEL_SRCS))
 
 # Configuration: a changed flag rebuilds what it touches, and nothing else.
-SMALL  := -Os $(if $(filter gcc,$(CC)),$(SIZE_CFLAGS))
+SMALL  := $(if $(COVERAGE),,-Os) $(if $(filter gcc,$(CC)),$(SIZE_CFLAGS))
 CONFIG := $(OUT)/.config
 CONFIGURED := $(subst ','"'"',$(COMPILE) | $(COMMON) | $(KERNEL_CFLAGS) | $(SMALL): $(COLD_SRCS))
 $(shell mkdir -p $(OUT); echo '$(CONFIGURED)' | cmp -s - $(CONFIG) || echo '$(CONFIGURED)' > $(CONFIG))

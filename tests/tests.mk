@@ -58,6 +58,12 @@ test-host: | deps-test
 test-long: | deps-test
 	@$(TEST_ENV) LONG=1 tests/tools/test
 
+# Coverage --------------------------------------------------------------------------------------------------------------
+# Some minutes: builds of their own, the guest suites on the host, the simulation, the unit suites.
+coverage: | deps-test
+	@tools/deps coverage build-host build-sim
+	@tests/tools/coverage
+
 # Lint ------------------------------------------------------------------------------------------------------------------
 # compile_commands.json is of the architecture that was built last; lint has commands of its own.
 lint: | deps-lint $(LIBFDT_DIR)
@@ -85,4 +91,4 @@ help:
 
 compile_commands.json: | deps
 
-.PHONY: FORCE extra-program unit-programs test-image everything test test-guest test-host test-long lint format debug help
+.PHONY: coverage FORCE extra-program unit-programs test-image everything test test-guest test-host test-long lint format debug help

@@ -23,5 +23,5 @@ PORT_DIRS     :=
 PORT_SRCS     := arch/x86_64/switch.S arch/x86_64/call.S arch/x86_64/frame.c arch/x86_64/decode.c arch/bare/memory.c
 DRIVERS       := drivers/host
 # Linked by the compiler, since it knows where the C library is. linker/host.ld is added to ld's own script.
-LINK          = $(COMPILE) $(SANITIZE_FLAGS) -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -T linker/host.ld -Wl,--gc-sections
+LINK          = $(COMPILE) $(SANITIZE_FLAGS) $(if $(COVERAGE),--coverage -Wl$(comma)-u$(comma)__gcov_dump) -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -T linker/host.ld -Wl,--gc-sections
 LINK_LIBS     := -luv -lpthread

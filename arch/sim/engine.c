@@ -482,6 +482,9 @@ static FE_NORETURN void finish(int status) {
         run.result->time = fe_sim.now;
         run.result->done = true;
     }
+    extern void __gcov_dump(void) __attribute__((weak)); /* there with COVERAGE=y */
+    if (__gcov_dump)
+        __gcov_dump();
     _exit(0);
 }
 

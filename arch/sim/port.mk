@@ -13,6 +13,6 @@ SIM_MAY_FAIL  := fe_page_alloc fe_page_alloc_run fe_page_alloc_run_aligned fe_he
                  fe_heap_try_alloc_zeroed
 KERNEL_LDFLAGS = $(SIM_MAY_FAIL:%=--wrap=%)
 LINKER_SCRIPT := linker/host.ld
-LINK           = $(COMPILE) -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -T linker/host.ld -Wl,--gc-sections \
+LINK           = $(COMPILE) $(if $(COVERAGE),--coverage -Wl$(comma)-u$(comma)__gcov_dump) -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -T linker/host.ld -Wl,--gc-sections \
                  -Wl,--wrap=fe_main $(SIM_MAY_FAIL:%=-Wl,--wrap=%)
 LINK_LIBS     :=

@@ -87,6 +87,9 @@ static void no_line(unsigned line) {
 }
 
 static FE_NORETURN void power_off(int status) {
+    extern void __gcov_dump(void) __attribute__((weak)); /* there with COVERAGE=y */
+    if (__gcov_dump)
+        __gcov_dump();
     _exit(status);
 }
 

@@ -76,21 +76,48 @@ static intptr_t outlives(void *argument) {
     return 0;
 }
 
-static void all_have_ended(void) {
+static void all_have_ended(void *unused) {
+    (void)unused;
     if (fe_load_relaxed(&running) != 0)
         fe_sim_fail("the machine stopped with %u tasks running", fe_load_relaxed(&running));
 }
 
 static void leave(void) {
     fe_store_relaxed(&running, 1);
-    fe_sim_at_end(all_have_ended);
+    fe_at_exit(all_have_ended, NULL);
     struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
     options.detached = true;
-    fe_task_spawn(outlives, SIM_NUMBER(2), &options);
+    fe_task_spawn(outlives, SIM_NUMBER(1 + sim_random(3)), &options);
+}
+
+/* Two chains of tasks, each of which spawns the next and ends: there is always one, and never the same. */
+static intptr_t link_of_chain(void *argument) {
+    uintptr_t left = (uintptr_t)argument;
+    if (left > 0) {
+        struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
+        options.detached = true;
+        options.core = left % 4 ? FE_ANY_CORE : (int)sim_random(fe_core_count());
+        fe_fetch_add_relaxed(&running, 1);
+        fe_task_spawn(link_of_chain, SIM_NUMBER(left - 1), &options);
+    }
+    fe_fetch_sub_relaxed(&running, 1);
+    return 0;
+}
+
+static void leave_chains(void) {
+    fe_store_relaxed(&running, 2);
+    fe_at_exit(all_have_ended, NULL);
+    struct fe_task_options options = FE_TASK_OPTIONS_DEFAULT;
+    options.detached = true;
+    for (unsigned i = 0; i < 2; i++) {
+        options.core = (int)sim_random(fe_core_count());
+        fe_task_spawn(link_of_chain, SIM_NUMBER(24), &options);
+    }
 }
 
 const struct sim_program sim_failures[] = {
     {"no_memory", no_memory, 0},
     {"leave", leave, SIM_LEAVES},
+    {"leave_chains", leave_chains, SIM_LEAVES},
     {NULL, NULL, 0},
 };

@@ -201,10 +201,10 @@ static intptr_t sends_blocks(void *argument) {
 }
 
 static void close_port(void) {
-    struct line lines[2], in = {0};
-    fe_task tasks[2];
+    struct line lines[4], in = {0};
+    fe_task tasks[4];
     fe_pipe_open(&in.sender, &in.port, sizeof(void *), some_capacity(), FE_PIPE_SHARED | FE_PIPE_BLOCKS);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         lines[i] = in;
         lines[i].sender = fe_sender_copy(in.sender);
         tasks[i] = sim_spawn(sends_blocks, &lines[i]);
@@ -219,8 +219,8 @@ static void close_port(void) {
         fe_heap_free(block);
     }
     fe_port_close(in.port); /* with what is queued, or while they wait */
-    sim_join(tasks[0]);
-    sim_join(tasks[1]);
+    for (unsigned i = 0; i < 4; i++)
+        sim_join(tasks[i]);
 }
 
 /* The receiver is there, or comes, when the sender goes: with what it has sent. */

@@ -77,6 +77,28 @@ static void pinned(void) {
         sim_join(tasks[i]);
 }
 
+/* More tasks at once than a core keeps stacks for: those go through the depot, which all cores share. */
+static intptr_t spawns_many(void *argument) {
+    (void)argument;
+    for (unsigned round = 0; round < 2; round++) {
+        enum { MANY = 75 };
+        fe_task tasks[MANY];
+        for (unsigned i = 0; i < MANY; i++)
+            tasks[i] = fe_task_spawn(identity, SIM_NUMBER(i), NULL);
+        for (unsigned i = 0; i < MANY; i++)
+            SIM_CHECK(sim_join(tasks[i]) == (intptr_t)i);
+    }
+    return 0;
+}
+
+static void many(void) {
+    fe_task tasks[3];
+    for (unsigned i = 0; i < 3; i++)
+        tasks[i] = sim_spawn_on(spawns_many, NULL, (int)(i % fe_core_count()));
+    for (unsigned i = 0; i < 3; i++)
+        sim_join(tasks[i]);
+}
+
 /* Several join one task, of whom one gets it. */
 static fe_task target;
 static fe_atomic_u32 got;
@@ -165,6 +187,13 @@ static void spread_wide(void) {
 }
 
 const struct sim_program sim_tasks[] = {
-    {"spawn_join", spawn_join, 0}, {"trees", trees, 0},   {"spread", spread, 0},       {"spread_wide", spread_wide, 0},
-    {"detached", detached, 0},     {"pinned", pinned, 0}, {"join_race", join_race, 0}, {NULL, NULL, 0},
+    {"spawn_join", spawn_join, 0},
+    {"trees", trees, 0},
+    {"many", many, 0},
+    {"spread", spread, 0},
+    {"spread_wide", spread_wide, 0},
+    {"detached", detached, 0},
+    {"pinned", pinned, 0},
+    {"join_race", join_race, 0},
+    {NULL, NULL, 0},
 };

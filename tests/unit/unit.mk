@@ -3,12 +3,12 @@
 #
 # `make unit` builds and runs them all; UNIT_PROGRAMS are the programs, for who runs them otherwise.
 
-UNIT_OUT      := build/host-unit
+UNIT_OUT      := build/host-unit$(if $(COVERAGE),-coverage)
 UNIT_SUITES   := $(sort $(filter-out tests/unit/support.c,$(wildcard tests/unit/*.c)))
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(UNIT_OUT)/%,$(UNIT_SUITES))
 UNIT_ALWAYS   := tests/unit/support.c arch/host/host.c
 UNIT_CC       := gcc
-UNIT_CFLAGS   := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing -fsanitize=address,undefined \
+UNIT_CFLAGS   := -std=gnu11 -O1 -g $(if $(COVERAGE),--coverage) -fno-omit-frame-pointer -fno-strict-aliasing -fsanitize=address,undefined \
                  -fno-sanitize-recover=all -I include -I . -I arch/host -I tests/unit -DFE_ARCH_NAME='"host"' \
                  -Wall -Wextra -Wshadow -Wno-clobbered -Werror # unit_expect: nothing changes between setjmp and longjmp
 UNIT_LIBS     := -lcriterion -lpthread
