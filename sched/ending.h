@@ -19,6 +19,7 @@ enum fe_ending_step {
     FE_ENDING_FOREIGN,  /* the stack of a foreign call that did not return */
     FE_ENDING_RESULT,   /* who asked to be told, other than by joining, is told */
     FE_ENDING_GROUP,    /* it leaves its group (group.c) */
+    FE_ENDING_QUIET,    /* nothing to be done: the console is not told if it fails */
     FE_ENDING_STEPS,
     FE_ENDING_BEGUN = 31, /* not a step: the task's code has ended, and the steps are being taken */
 };

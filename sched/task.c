@@ -67,7 +67,8 @@ static inline __attribute__((always_inline)) fe_task start(struct fe_scheduler *
         fe_count(&self->weak.spawned);
     else
         self->statistics.spawned++;
-    tcb->quiet = options->quiet;
+    if (options->quiet)
+        fe_ending_add(tcb, FE_ENDING_QUIET);
     if (options->notify)
         fe_result_ask(tcb, options->notify, options->tag);
     if (FE_UNLIKELY(self->lifo != NULL) || FE_UNLIKELY(self->current == NULL) || home != FE_ANY_CORE ||
@@ -260,7 +261,7 @@ void fe_task_result_of(const struct fe_tcb *task, struct fe_task_result *result)
 /* Tells the rooms above that the running task fails. */
 static void report(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
     fe_task handle = {task, fe_load_relaxed(&task->id)}; /* the task is the caller, or stopped */
-    if (fe_sched_hooks.task_failed && !task->quiet)
+    if (fe_sched_hooks.task_failed && !(task->ending & 1u << FE_ENDING_QUIET))
         fe_sched_hooks.task_failed(handle, task->name, result, pc, frame_pointer);
 }
 

@@ -86,7 +86,6 @@ struct fe_tcb {
     bool kill_listed;
     struct fe_tcb *kill_next;
 
-    bool quiet;             /* written by spawn */
     struct fe_pipe *notify; /* result.c; written by spawn, as `tag` */
     uintptr_t tag;
     uintptr_t overflowed_to; /* fault.c: where it goes on once the runtime has finished; 0: nowhere else */
