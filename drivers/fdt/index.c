@@ -37,9 +37,10 @@ static void note_property(const void *blob, struct fe_fdt_node *node, const char
         return;
     }
     case 'c':
-        if (bytes > 0 && value[bytes - 1] == 0 && __builtin_strcmp(name, "compatible") == 0) {
+        /* Of two the first counts, as for libfdt, even if it is no list of strings. */
+        if (node->compatible == 0 && __builtin_strcmp(name, "compatible") == 0) {
             node->compatible = (uint32_t)(value - (const char *)blob);
-            node->compatible_bytes = bytes;
+            node->compatible_bytes = bytes > 0 && value[bytes - 1] == 0 ? bytes : 0;
         }
         return;
     case 'd':

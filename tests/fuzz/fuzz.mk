@@ -35,7 +35,7 @@ FUZZ_LIBFDT_USERS := $(patsubst %.c,$(FUZZ_OUT)/objects/%.o,$(wildcard drivers/f
 $(FUZZ_LIBFDT_USERS): FUZZ_CFLAGS += -isystem $(LIBFDT_DIR)/libfdt
 $(FUZZ_LIBFDT_USERS) $(FUZZ_LIBFDT): | $(LIBFDT_DIR)
 $(FUZZ_OUT)/device_tree: $(FUZZ_LIBFDT)
-$(FUZZ_LIBFDT): LIBFDT_FILES += fdt_rw fdt_wip
+$(FUZZ_LIBFDT): LIBFDT_FILES += fdt_addresses fdt_rw fdt_wip
 $(FUZZ_LIBFDT): tests/fuzz/fuzz.mk tools/libfdt.mk
 	@mkdir -p $(@D)
 	@echo "  CC $@"

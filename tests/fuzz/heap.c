@@ -11,6 +11,7 @@
 #include "fuzz.h"
 
 #include <arch/arch.h>
+#include <arch/host/host.h>
 #include <ferrite/context.h>
 #include <ferrite/panic.h>
 #include <heap/exchange.h>
