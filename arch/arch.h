@@ -34,6 +34,16 @@
 /* ------------------------------------------------------------------------------------------------------------------
  * The core. `struct fe_core` is what every room may know of the core that it runs on; the scheduler embeds it.
  */
+struct fe_arch_context {
+    void *stack_pointer;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* arch/host/sanitizer.c */
+    void *fiber;
+    const void *bottom;
+    size_t bytes;
+    void (*entry)(void *passed);
+#endif
+};
+
 struct fe_core {
     struct fe_core *self;     /* x86_64 reads it through gs:0; first, so that its offset is 0 */
     unsigned index;           /* 0 is the core that booted */
@@ -43,6 +53,7 @@ struct fe_core {
     unsigned interrupt_depth; /* > 0 in interrupt and fault handlers; written by this core's handlers only */
     unsigned timer_divide;    /* the timer driver's: what its register holds... */
     uint64_t timer_target;    /* ...and the counter that it waits for */
+    struct fe_arch_context scheduler; /* while a task runs: the scheduler, with its stack free below */
 };
 
 /* The calling core's struct fe_core. Read afresh by each call (never cached over a possible switch: a task may resume
@@ -75,17 +86,9 @@ static inline void fe_arch_relax(void);
 FE_NORETURN void fe_arch_halt(void);
 
 /* ------------------------------------------------------------------------------------------------------------------
- * Contexts: what a switch saves. Callee-saved registers, and the FP control word; nothing else lives over a call.
+ * Contexts (struct fe_arch_context, above): what a switch saves. Callee-saved registers, and the FP control word; nothing
+ * else lives over a call.
  */
-struct fe_arch_context {
-    void *stack_pointer;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* arch/host/sanitizer.c */
-    void *fiber;
-    const void *bottom;
-    size_t bytes;
-    void (*entry)(void *passed);
-#endif
-};
 
 /*
  * Prepares *context so that the first switch to it calls entry(passed) on the stack that ends at `stack_top` (16-byte
@@ -201,14 +204,41 @@ struct fe_fault {
     struct fe_trap_frame *frame;
 };
 
+/*
+ * A preemption: how an interrupt's hook has the interrupted code stopped, which may go on later, on any core. The port saves
+ * all of it (every general register, FP and SIMD) in `area`, never on its stack, makes *from a context that can be switched to
+ * like any other, and resumes *to, which gets `passed` and runs with interrupts masked until it enables them.
+ */
+struct fe_arch_preemption {
+    void *area; /* FE_ARCH_SAVED_BYTES, aligned to a cache line */
+    struct fe_arch_context *from;
+    const struct fe_arch_context *to;
+    void *passed;
+};
+#define FE_ARCH_SAVED_BYTES 1024
+
+/* Where code was stopped: enough for a backtrace. */
+struct fe_arch_place {
+    uintptr_t pc;
+    uintptr_t frame_pointer;
+};
+
 struct fe_arch_hooks {
-    /* An interrupt. `vector` is the CPU's (x86_64), or 0 where the controller must be asked. Increments and decrements
-     * core->interrupt_depth are the hook's business. */
-    void (*interrupt)(unsigned vector, struct fe_trap_frame *frame);
+    /* An interrupt. `vector` is the CPU's (x86_64), or 0 where the controller must be asked.
+     * Increments and decrements of core->interrupt_depth are the hook's business. NULL: the interrupted code goes on. */
+    const struct fe_arch_preemption *(*interrupt)(unsigned vector, struct fe_trap_frame *frame);
+    /* A preempted context is about to go on, having been switched to with `passed`. On the free part of the scheduler's stack;
+     * returns with interrupts masked, after which `area` is read once more and never again. */
+    void (*resumed)(void *passed, void *area);
     /* A fault. Returning resumes the interrupted code (after a stack has grown, or a redirect). */
     void (*fault)(const struct fe_fault *fault);
 };
 extern struct fe_arch_hooks fe_arch_hooks;
+
+/* Where an interrupt or a fault came. */
+struct fe_arch_place fe_arch_trap_place(const struct fe_trap_frame *frame);
+/* Where a context that does not run goes on: for backtraces. Reads its stack by fe_arch_probe, since it may be in use. */
+struct fe_arch_place fe_arch_context_place(const struct fe_arch_context *context);
 
 /* Makes the interrupted code continue at entry(argument) on the stack that ends at stack_top, interrupts enabled. */
 void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, void *stack_top);

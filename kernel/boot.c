@@ -73,7 +73,8 @@ static fe_status init_paging(void) {
 }
 
 static fe_status init_traps(void) {
-    fe_arch_hooks.interrupt = fe_trap_interrupt;
+    fe_arch_hooks.interrupt = fe_scheduler_interrupt;
+    fe_arch_hooks.resumed = fe_scheduler_resumed;
     fe_arch_hooks.fault = fe_trap_fault;
     return fe_arch_core_init(fe_arch_core());
 }

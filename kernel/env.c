@@ -21,6 +21,7 @@ static const struct known known[] = {
     {"cores", "threads", "how many cores run schedulers"},
     {"min_stack", NULL, "bound of a task's stack unless its spawner gives one"},
     {"max_stack", NULL, "the largest bound that a spawner may give"},
+    {"slice", NULL, "microseconds that a task runs while others wait; 0: as long as it likes"},
     {"seed", NULL, "of the schedulers' random choices"},
     {"log", NULL, "which modules log at which level"},
     {"leaks", NULL, "off, report or fail: blocks still live at the end"},

@@ -4,7 +4,6 @@
 
 #include <arch/arch.h>
 
-void fe_trap_interrupt(unsigned vector, struct fe_trap_frame *frame);
 /* The scheduler's business, else a panic. */
 void fe_trap_fault(const struct fe_fault *fault);
 

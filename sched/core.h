@@ -4,6 +4,7 @@
 #ifndef FERRITE_SCHED_CORE_H
 #define FERRITE_SCHED_CORE_H
 
+#include "preempt.h"
 #include "ring.h"
 #include "scheduler.h"
 #include "sleep.h"
@@ -15,6 +16,8 @@
 
 /* Switches between two looks at inbox, timers and heap, as in Go and tokio. */
 #define FE_POLL_INTERVAL 61
+/* In `lifo` while nothing waits for the core, so that what comes first takes the long way, which sets the clock going. */
+#define FE_LIFO_CLOSED ((struct fe_tcb *)1)
 /* Pages that the fault handler may take while the runtime's own code is interrupted. */
 #define FE_STACK_RESERVE 16
 #define FE_STACK_CLASSES 11
@@ -51,23 +54,24 @@ struct fe_scheduler {
             uint8_t attention; /* set by interrupt handlers of this core too: poll at the next switch */
             uint8_t pinned;    /* a pinned task runs, or waits in `lifo` or `pinned` */
             uint8_t atomic;    /* the running task may not leave the core (kill.c) */
-            uint8_t unused;
-            uint8_t overflow; /* `overflow` is not empty; each poll moves what it can to the ring */
-            uint8_t kills;    /* set by any core: some task that was not waiting has been killed; see kill.c */
-            uint8_t unused_more[2];
+            uint8_t alone;     /* nothing waits: `lifo` is FE_LIFO_CLOSED (preempt.c) */
+            uint8_t overflow;  /* `overflow` is not empty; each poll moves what it can to the ring */
+            uint8_t kills;     /* set by any core: some task that was not waiting has been killed; see kill.c */
+            uint8_t unused[2];
         };
     } unusual;
     bool several;           /* more than one core runs */
     struct fe_tcb *foreign; /* foreign.h: the stack of a foreign call made in scheduler context */
     struct fe_task_list pinned;
+    bool pinned_turn; /* `pinned` was asked before the ring the last time */
     struct fe_task_list overflow; /* what the ring had no room for; refills it */
-    struct fe_arch_context context;
     uint64_t next_id;
     uint64_t random;
     struct fe_stack_cache stacks[FE_STACK_CLASSES];
     struct fe_stack_fresh fresh[FE_STACK_CLASSES];
     uint64_t reserve[FE_STACK_RESERVE]; /* pages; only the fault handler pops */
     volatile uint32_t reserve_count;
+    uint64_t polls;         /* only grows: with the switches it tells that the scheduler gets on (fe_scheduler_beat) */
     uint64_t ended_checked; /* ends counted when termination was last looked for */
 
     /* Written by the owner, read by all: statistics and termination. Each only grows. */
@@ -80,17 +84,21 @@ struct fe_scheduler {
     /* Timers: owner's core only. */
     struct fe_wheel wheel;
     struct fe_event group_hint; /* posted by any core: look at the groups (group.c) */
-    fe_nanoseconds armed;       /* what the one-shot timer is set to; FE_FOREVER: nothing */
+    fe_nanoseconds armed; /* what the one-shot timer is set to; FE_FOREVER: nothing */
+    fe_nanoseconds soft;  /* the first instant of `clock`, which is not in the wheel */
+
+    struct fe_slice_clock clock; /* preempt.h */
 
     /* Any core. */
     struct fe_inbox inbox __attribute__((aligned(FE_CACHE_LINE)));
+    fe_atomic_u32 alone;   /* as unusual.alone: who posts must interrupt */
     fe_atomic_u32 flushed; /* the TLB generation that this core has flushed to */
     struct fe_ring ring __attribute__((aligned(FE_CACHE_LINE)));
 };
 
-_Static_assert(offsetof(union fe_unusual, atomic) < sizeof(uint32_t) &&
+_Static_assert(offsetof(union fe_unusual, alone) < sizeof(uint32_t) &&
                    offsetof(union fe_unusual, overflow) == sizeof(uint32_t),
-               "`leaving` sees three, and no more");
+               "`leaving` sees the first four, and no more");
 
 /* Groups of cores (group.c). */
 #define FE_GROUP_BUCKETS 256
@@ -116,6 +124,7 @@ struct fe_sched_state {
     const struct fe_loop_ops *loop;
     size_t default_stack;
     size_t max_stack;
+    fe_nanoseconds slice; /* how long a task runs while others wait; 0: as long as it likes */
     bool started;
 
     /* Any core: who sleeps and who searches (sleep.h). */
@@ -142,6 +151,11 @@ extern struct fe_sched_state fe_sched;
 /* The calling core's scheduler; never kept across a switch. */
 static inline struct fe_scheduler *fe_scheduler_self(void) {
     return (struct fe_scheduler *)fe_arch_core();
+}
+
+/* Changes with every switch and every poll: as long as it does not, the same code has the core. */
+static inline uint64_t fe_scheduler_beat(const struct fe_scheduler *self) {
+    return self->statistics.switches + (uint64_t)(FE_POLL_INTERVAL - self->ticks_left) + self->polls;
 }
 
 /* Event loop: how a core waits and is woken. See loop.c. */
@@ -193,7 +207,7 @@ static inline __attribute__((always_inline)) void fe_scheduler_leave_for(struct 
                                                                          struct fe_tcb *next) {
     task->after = after;
     self->current = next;
-    fe_scheduler_arrive(fe_arch_switch(&task->context, next ? &next->context : &self->context, task));
+    fe_scheduler_arrive(fe_arch_switch(&task->context, next ? &next->context : &self->core.scheduler, task));
 }
 
 /* The same for a task that has ended: nothing of it is saved, and `after` comes when its stack is no longer in use. */
@@ -203,7 +217,7 @@ static inline __attribute__((always_inline)) FE_NORETURN void fe_scheduler_end_f
                                                                                    struct fe_tcb *next) {
     task->after = after;
     self->current = next;
-    fe_arch_resume(task, next ? &next->context : &self->context);
+    fe_arch_resume(task, next ? &next->context : &self->core.scheduler);
 }
 
 /* Leaves the running task for the next one, or for the scheduler if there is none or it is due. */
@@ -221,6 +235,12 @@ static inline __attribute__((always_inline)) void fe_scheduler_ready_front(struc
     } else {
         fe_scheduler_ready(tcb);
     }
+}
+
+/* The scheduler is about to run a task, and the clock stands: whether nothing else is ready here, nor anything due. */
+static inline bool fe_alone_still(const struct fe_scheduler *self) {
+    union fe_unusual seen = {.any = self->unusual.any};
+    return seen.alone && !seen.attention;
 }
 
 /* task.c: what a parked task leaves to be done once it is saved. */
@@ -277,9 +297,14 @@ fe_status fe_stack_take(struct fe_scheduler *scheduler, size_t bytes, struct fe_
 void fe_stack_refill(struct fe_scheduler *scheduler);
 void fe_stack_flush_requested(struct fe_scheduler *scheduler);
 
+void fe_scheduler_put_last(struct fe_scheduler *scheduler, struct fe_tcb *tcb); /* at the end of this core's queue */
+void fe_scheduler_drain(struct fe_scheduler *scheduler);                        /* handles what is in the inbox */
+
 /* timer.c */
+void fe_timers_arm(struct fe_scheduler *scheduler, fe_nanoseconds deadline);
 void fe_timers_poll(struct fe_scheduler *scheduler);
 bool fe_timers_tell(const struct fe_scheduler *scheduler); /* no poll is needed: an interrupt comes for what comes next */
+fe_nanoseconds fe_timers_next(const struct fe_scheduler *scheduler);
 fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *scheduler); /* answers the next deadline */
 
 /* task.c */

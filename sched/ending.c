@@ -15,6 +15,7 @@
 #include "ending.h"
 #include "kill.h"
 #include "result.h"
+#include "preempt.h"
 
 static void overflow(struct fe_tcb *task) {
     task->outcome = FE_FAULTED; /* its message was written when it happened (fault.c) */
@@ -24,6 +25,7 @@ static void overflow(struct fe_tcb *task) {
 static void sections(struct fe_tcb *task) {
     const char *open = task->atomic ? "atomically" : task->unkillable || task->rekillable ? "unkillable" : NULL;
     fe_kill_end_sections(task);
+    fe_preempt_end(task);
     if (open)
         fe_fail("the task's function returned inside a section: fe_%s_end is missing", open);
 }

@@ -12,7 +12,7 @@
  */
 enum fe_ending_step {
     FE_ENDING_OVERFLOW, /* the runtime used the task's emergency pages: it fails, though its code may have returned */
-    FE_ENDING_SECTIONS, /* it was in a section (kill.c), or was killed */
+    FE_ENDING_SECTIONS, /* it was in a section (kill.c, preempt.c), or was killed */
     FE_ENDING_DATA,     /* task-local data: destructors */
     FE_ENDING_LOCAL,    /* the local heap: finalizers, then its memory */
     FE_ENDING_OWNED,    /* exchange blocks and pipe ends that the task still owns */

@@ -15,6 +15,11 @@
 #define FE_STACK_MIN ((size_t)4 << 10)
 #define FE_STACK_MAX ((FE_STACK_SLOT << (FE_STACK_CLASSES - 1)) - FE_STACK_GUARD)
 
+/* Of `slice=`, in microseconds. By default as in Go: long enough to cost nothing, short enough not to be felt. */
+#define FE_SLICE_DEFAULT 10000u
+#define FE_SLICE_LEAST 10u
+#define FE_SLICE_MOST 10000000u
+
 static struct fe_scheduler fe_boot_scheduler;
 
 static void initialise(struct fe_scheduler *self, unsigned index, uint32_t hardware_id) {
@@ -26,6 +31,8 @@ static void initialise(struct fe_scheduler *self, unsigned index, uint32_t hardw
     self->overflow.tail = &self->overflow.head;
     self->next_id = index;
     self->armed = FE_FOREVER;
+    self->soft = FE_FOREVER;
+    self->clock.due = FE_SLICE_OFF; /* until the slice is known */
     fe_wheel_init(&self->wheel);
     fe_group_init_core(self);
     fe_inbox_init(&self->inbox);
@@ -42,6 +49,19 @@ static void seed_random(struct fe_scheduler *self) {
     self->random = (fe_env_number("seed", 1, 1, UINT64_MAX) + self->core.index) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 }
 
+/* How long a task runs while others wait; 0: as long as it likes. */
+static fe_nanoseconds slice_length(void) {
+    if (fe_sched.loop != &fe_loop_interrupts)
+        return 0; /* no timer interrupts it */
+    uint64_t microseconds = fe_env_number("slice", FE_SLICE_DEFAULT, 0, FE_SLICE_MOST);
+    if (microseconds > 0 && microseconds < FE_SLICE_LEAST) {
+        fe_warn("command line: slice=%llu is below %u us; %u holds", (unsigned long long)microseconds, FE_SLICE_LEAST,
+                FE_SLICE_DEFAULT);
+        microseconds = FE_SLICE_DEFAULT;
+    }
+    return microseconds * FE_MICROSECOND;
+}
+
 fe_status fe_scheduler_init(unsigned cores) {
     const char *loop = fe_env("loop");
     fe_sched.loop = loop ? fe_loop_find(loop) : fe_loop_default();
@@ -53,6 +73,7 @@ fe_status fe_scheduler_init(unsigned cores) {
     fe_sched.max_stack = fe_env_number("max_stack", FE_STACK_MAX, fe_sched.default_stack, FE_STACK_MAX);
     for (unsigned class = 0; class < FE_STACK_CLASSES; class ++)
         fe_sched.stacks_end[class] = fe_stack_arena(class);
+    fe_sched.slice = slice_length();
     fe_sched.cores = cores;
     fe_sleep_init(&fe_sched.sleep, cores);
     fe_scheduler_publish(&fe_boot_scheduler.core);
@@ -61,6 +82,10 @@ fe_status fe_scheduler_init(unsigned cores) {
     fe_boot_scheduler.core.hardware_id = fe_machine.core_ids[0];
     fe_boot_scheduler.several = cores > 1;
     seed_random(&fe_boot_scheduler);
+    for (unsigned i = 0; i < cores; i++) {
+        if (fe_sched.slice && fe_sched.schedulers[i])
+            fe_sched.schedulers[i]->clock.due = FE_FOREVER;
+    }
     fe_sched.started = true;
     return FE_OK;
 }
@@ -93,8 +118,10 @@ FE_GLANCE fe_status fe_core_statistics(unsigned core, struct fe_core_statistics 
         return FE_EINVAL;
     const struct fe_scheduler *scheduler = fe_sched.schedulers[core];
     const struct fe_core_statistics *kept = &scheduler->statistics;
+    const struct fe_tcb *lifo = READ(scheduler->lifo);
     *statistics = (struct fe_core_statistics){
         .switches = READ(kept->switches),
+        .preemptions = READ(kept->preemptions),
         .steals = READ(kept->steals),
         .stolen = READ(kept->stolen),
         .sleeps = READ(kept->sleeps),
@@ -105,7 +132,7 @@ FE_GLANCE fe_status fe_core_statistics(unsigned core, struct fe_core_statistics 
                    fe_load_relaxed(&scheduler->weak.spawned),
         .ended = READ(kept->ended) + fe_load_relaxed(&scheduler->strong.ended) + fe_load_relaxed(&scheduler->weak.ended),
         .idle = fe_clock_length(READ(scheduler->idle_ticks)),
-        .queued = fe_ring_length(&scheduler->ring) + (READ(scheduler->lifo) != NULL) + (READ(scheduler->first) != NULL),
+        .queued = fe_ring_length(&scheduler->ring) + (lifo && lifo != FE_LIFO_CLOSED) + (READ(scheduler->first) != NULL),
     };
     return FE_OK;
 }

@@ -71,7 +71,9 @@ static inline void announce_work(struct fe_scheduler *self) {
 }
 
 /* Puts `tcb` at the end of this core's queue. */
-static void queue_last(struct fe_scheduler *self, struct fe_tcb *tcb) {
+void fe_scheduler_put_last(struct fe_scheduler *self, struct fe_tcb *tcb) {
+    if (FE_UNLIKELY(self->unusual.alone))
+        fe_alone_end(self);
     if (FE_UNLIKELY(tcb->home != FE_ANY_CORE)) {
         self->unusual.pinned = 1;
         if (tcb->home == FE_IN_GROUP)
@@ -90,7 +92,7 @@ static void queue_last(struct fe_scheduler *self, struct fe_tcb *tcb) {
 /* The next of those that not every core may run: pinned ones and those of groups take turns. */
 static struct fe_tcb *take_bound(struct fe_scheduler *self) {
     struct fe_tcb *tcb = NULL;
-    if (self->ticks_left & 2)
+    if (self->polls & 1)
         tcb = list_take(&self->pinned);
     if (!tcb)
         tcb = fe_group_take(self);
@@ -100,7 +102,8 @@ static struct fe_tcb *take_bound(struct fe_scheduler *self) {
 /* The next task in turn, off the ring or bound to this core, with the ring refilled; NULL: none is ready here. */
 static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
     struct fe_tcb *tcb = NULL;
-    if (self->ticks_left & 1)
+    self->pinned_turn = !self->pinned_turn;
+    if (self->pinned_turn)
         tcb = take_bound(self);
     if (!tcb)
         tcb = fe_ring_pop(&self->ring);
@@ -114,6 +117,10 @@ static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
 }
 
 static void note_unusual(struct fe_scheduler *self, const struct fe_tcb *next) {
+    if (self->unusual.alone) {
+        self->unusual.pinned = next && next->home != FE_ANY_CORE;
+        return;
+    }
     self->unusual.overflow = self->overflow.head != NULL;
     self->unusual.pinned = self->pinned.head || fe_group_wants(self) || (next && next->home != FE_ANY_CORE) ||
                            (self->lifo && self->lifo->home != FE_ANY_CORE);
@@ -150,7 +157,7 @@ static struct fe_tcb *take_queues_first(struct fe_scheduler *self) {
 /* The long way to the next task; NULL: the scheduler has to look first. */
 struct fe_tcb *fe_scheduler_take_unusual(struct fe_scheduler *self) {
     struct fe_tcb *next = NULL;
-    if (self->unusual.attention) {
+    if (self->unusual.attention || self->unusual.alone) {
         /* to the scheduler */
     } else if (self->ticks_left >= 0) {
         next = self->lifo;
@@ -200,12 +207,15 @@ void fe_scheduler_ready(struct fe_tcb *tcb) {
     }
     tcb->core = self->core.index;
     if (FE_LIKELY(self->current != NULL)) {
+        if (FE_UNLIKELY(self->unusual.alone))
+            fe_alone_no_more(self);
         struct fe_tcb *displaced = self->lifo;
         self->lifo = tcb;
         if (displaced)
-            queue_last(self, displaced);
-    } else if (self->first || self->lifo || self->pinned.head || fe_ring_length(&self->ring)) {
-        queue_last(self, tcb); /* by events and timers: in their order */
+            fe_scheduler_put_last(self, displaced);
+    } else if (self->first ||
+               (!self->unusual.alone && (self->lifo || self->pinned.head || fe_ring_length(&self->ring)))) {
+        fe_scheduler_put_last(self, tcb); /* by events and timers: in their order */
     } else {
         self->first = tcb; /* not through the ring: it would wake a core to steal what this one is about to run */
     }
@@ -214,10 +224,14 @@ void fe_scheduler_ready(struct fe_tcb *tcb) {
 /* Switching ------------------------------------------------------------------------------------------------------- */
 
 static void after_yield(struct fe_tcb *task) {
-    queue_last(fe_scheduler_self(), task);
+    fe_scheduler_put_last(fe_scheduler_self(), task);
 }
 
 static __attribute__((noinline)) void yield_slowly(struct fe_scheduler *self) {
+    union fe_unusual seen = {.any = self->unusual.any};
+    seen.pinned = 0;
+    if (seen.any == ((union fe_unusual){.alone = 1}).any && self->ticks_left >= 0)
+        return; /* there is nobody else */
     self->ticks_left++; /* fe_scheduler_leave counts it */
     struct fe_tcb *task = self->current;
     if (FE_UNLIKELY(self->unusual.atomic))
@@ -252,7 +266,7 @@ void fe_scheduler_post(unsigned core, struct fe_message *message) {
     bool first = fe_inbox_push(&target->inbox, &message->node);
     if (target == fe_scheduler_self())
         target->unusual.attention = 1;
-    else if (first && fe_sleep_wake_core(&fe_sched.sleep, core))
+    else if (first && (fe_sleep_wake_core(&fe_sched.sleep, core) || fe_alone_to_be_told(&target->alone)))
         wake(fe_scheduler_self(), (int)core);
 }
 
@@ -274,7 +288,7 @@ void fe_event_post(struct fe_event *event) {
         fe_scheduler_post(event->home, &event->message);
 }
 
-static void drain_inbox(struct fe_scheduler *self) {
+void fe_scheduler_drain(struct fe_scheduler *self) {
     struct fe_inbox_node *node;
     while ((node = fe_inbox_pop(&self->inbox)) != NULL) {
         struct fe_message *message = FE_CONTAINER_OF(node, struct fe_message, node);
@@ -294,10 +308,11 @@ static void look_for_termination(struct fe_scheduler *self) {
 
 static void poll(struct fe_scheduler *self) {
     self->unusual.attention = 0;
+    self->polls++;
     count_switches(self);
     if (FE_UNLIKELY(fe_machine.poll != NULL))
         fe_machine.poll();
-    drain_inbox(self);
+    fe_scheduler_drain(self);
     fe_timers_poll(self);
     fe_heap_poll();
     if (FE_UNLIKELY(self->reserve_count < FE_STACK_RESERVE))
@@ -327,6 +342,8 @@ static struct fe_tcb *steal(struct fe_scheduler *self) {
         void *first = NULL;
         unsigned count = fe_ring_steal(&victim->ring, &self->ring, &first);
         if (count) {
+            if (count > 1 && self->unusual.alone)
+                fe_alone_end(self);
             self->statistics.steals++;
             self->statistics.stolen += count;
             return first;
@@ -355,6 +372,8 @@ static struct fe_tcb *search(struct fe_scheduler *self, bool already_searching) 
 /* Waits until there may be something to do. Returns true if a waker made this core a searcher. */
 static bool sleep(struct fe_scheduler *self) {
     fe_heap_flush();
+    if (!self->unusual.alone && fe_sched.slice)
+        fe_alone_begin(self); /* and so it stays for the one task that ends the sleep */
     fe_sleep_announce(&fe_sched.sleep, self->core.index);
     /* From here on whoever makes work visible either is seen below or sees the announcement. */
     if (!fe_inbox_empty(&self->inbox) || self->unusual.attention || fe_group_wants(self))
@@ -363,6 +382,8 @@ static bool sleep(struct fe_scheduler *self) {
         fe_sleep_cancel_to_search(&fe_sched.sleep, self->core.index);
         return true;
     }
+    if (self->soft != FE_FOREVER)
+        fe_slice_stop(self);
     uint64_t before = fe_arch_counter();
     self->statistics.sleeps++;
     fe_sched.loop->wait(self, fe_timers_before_sleep(self));
@@ -374,7 +395,9 @@ static bool sleep(struct fe_scheduler *self) {
 static struct fe_tcb *take_after_poll(struct fe_scheduler *self) {
     struct fe_tcb *next = self->first;
     self->first = NULL;
-    if (!next)
+    if (FE_UNLIKELY(self->unusual.alone && fe_group_wants(self)))
+        fe_alone_end(self);
+    if (!next && !self->unusual.alone)
         next = take_queues_first(self);
     note_unusual(self, next);
     return next;
@@ -383,6 +406,7 @@ static struct fe_tcb *take_after_poll(struct fe_scheduler *self) {
 void fe_scheduler_run(void) {
     struct fe_scheduler *self = fe_scheduler_self();
     bool searching = false;
+    fe_slice_prepare(self);
     fe_arch_interrupts_enable();
     for (;;) {
         poll(self);
@@ -399,26 +423,31 @@ void fe_scheduler_run(void) {
         next->core = self->core.index;
         self->ticks_left--;
         self->current = next;
-        fe_scheduler_arrive(fe_arch_switch(&self->context, &next->context, NULL));
+        if (self->clock.due == FE_FOREVER && FE_UNLIKELY(!fe_alone_still(self)))
+            fe_slice_begin(self);
+        fe_scheduler_arrive(fe_arch_switch(&self->core.scheduler, &next->context, NULL));
     }
 }
 
 /* Interrupts ------------------------------------------------------------------------------------------------------ */
 
-void fe_scheduler_interrupt_enter(void) {
+const struct fe_arch_preemption *fe_scheduler_interrupt(unsigned vector, struct fe_trap_frame *frame) {
     struct fe_scheduler *self = fe_scheduler_self();
     self->core.interrupt_depth++;
     self->statistics.interrupts++;
-}
-
-void fe_scheduler_interrupt_exit(void) {
-    fe_scheduler_self()->core.interrupt_depth--;
+    fe_machine.interrupt_dispatch(vector);
+    self->core.interrupt_depth--;
+    return FE_LIKELY(self->current == NULL) ? NULL : fe_slice_check(self, frame);
 }
 
 void fe_scheduler_timer_interrupt(void) {
     struct fe_scheduler *self = fe_scheduler_self();
+    fe_nanoseconds due = self->armed;
     self->armed = FE_FOREVER;
-    self->unusual.attention = 1;
+    if (FE_UNLIKELY(self->soft != FE_FOREVER))
+        fe_slice_due(self, due);
+    else
+        self->unusual.attention = 1;
 }
 
 void fe_scheduler_wake_interrupt(void) {

@@ -55,9 +55,10 @@ FE_NORETURN void fe_scheduler_run(void);
 /* Interrupt side; set into fe_machine_hooks by kernel/. */
 void fe_scheduler_timer_interrupt(void);
 void fe_scheduler_wake_interrupt(void);
-/* To be called around every interrupt's handler (by the interrupt hook). */
-void fe_scheduler_interrupt_enter(void);
-void fe_scheduler_interrupt_exit(void);
+/* The port's hook for interrupts (fe_arch_hooks.interrupt). */
+const struct fe_arch_preemption *fe_scheduler_interrupt(unsigned vector, struct fe_trap_frame *frame);
+/* A preempted task goes on: the port's hook (fe_arch_hooks.resumed). */
+void fe_scheduler_resumed(void *passed, void *area);
 
 /* A fault: grows the task's stack, or makes the task fail, and returns true; false if it did not happen in a task's own
  * code, and is thus a bug in the kernel. */

@@ -11,6 +11,16 @@ static uint64_t tick_after(fe_nanoseconds deadline) {
                                                          : (deadline + (1u << FE_TICK_SHIFT) - 1) >> FE_TICK_SHIFT;
 }
 
+/* Sets the one-shot timer to `deadline` unless it is set to an earlier one. Interrupt handlers set it too. */
+void fe_timers_arm(struct fe_scheduler *self, fe_nanoseconds deadline) {
+    uintptr_t state = fe_arch_interrupts_disable();
+    if (deadline < self->armed) {
+        self->armed = deadline;
+        fe_sched.loop->arm(deadline);
+    }
+    fe_arch_interrupts_restore(state);
+}
+
 /* On the home core: takes the timer out of the wheel, and puts it in for `deadline` unless that is FE_FOREVER. */
 static void apply(struct fe_scheduler *self, struct fe_timer *timer, fe_nanoseconds deadline) {
     if (fe_wheel_contains(&timer->node))
@@ -26,10 +36,8 @@ static void apply(struct fe_scheduler *self, struct fe_timer *timer, fe_nanoseco
         timer->node.tick = self->wheel.now + 1;
     fe_wheel_insert(&self->wheel, &timer->node);
     fe_nanoseconds due = timer->node.tick << FE_TICK_SHIFT;
-    if (due < self->armed) {
-        self->armed = due;
-        fe_sched.loop->arm(due);
-    }
+    if (due < self->armed)
+        fe_timers_arm(self, due);
 }
 
 /* Edge 4: a request from another core has come home. */
@@ -78,7 +86,7 @@ static void fired(struct fe_wheel_node *node) {
     handler(timer);
 }
 
-static fe_nanoseconds next_due(const struct fe_scheduler *self) {
+fe_nanoseconds fe_timers_next(const struct fe_scheduler *self) {
     uint64_t tick = self->wheel.next;
     return tick >= FE_FOREVER >> FE_TICK_SHIFT ? FE_FOREVER : tick << FE_TICK_SHIFT;
 }
@@ -88,32 +96,30 @@ static fe_nanoseconds next_due(const struct fe_scheduler *self) {
 fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *self) {
     if (FE_UNLIKELY(self->wheel.removed)) {
         fe_wheel_advance(&self->wheel, self->wheel.now, fired);
-        fe_nanoseconds next = next_due(self);
+        fe_nanoseconds next = fe_timers_next(self);
         if (self->armed < next) {
             self->armed = next;
             fe_sched.loop->arm(next);
         }
     }
-    return next_due(self);
+    return fe_timers_next(self);
 }
 
 bool fe_timers_tell(const struct fe_scheduler *self) {
-    fe_nanoseconds next = next_due(self);
+    fe_nanoseconds next = fe_timers_next(self);
     return next == FE_FOREVER || (fe_sched.loop->interrupts && self->armed <= next);
 }
 
 /* Fires what is due, and arms the one-shot timer for what comes next. */
 void fe_timers_poll(struct fe_scheduler *self) {
-    fe_nanoseconds next = next_due(self);
+    fe_nanoseconds next = fe_timers_next(self);
     if (FE_LIKELY(next == FE_FOREVER))
         return;
     fe_nanoseconds now = fe_time_now();
     if (next <= now) {
         fe_wheel_advance(&self->wheel, now >> FE_TICK_SHIFT, fired);
-        next = next_due(self);
+        next = fe_timers_next(self);
     }
-    if (next < self->armed) {
-        self->armed = next;
-        fe_sched.loop->arm(next);
-    }
+    if (next < self->armed)
+        fe_timers_arm(self, next);
 }

@@ -71,6 +71,19 @@
 
 /* struct fe_core. */
 #define FE_ARM_CORE_INDEX 8
+#define FE_ARM_CORE_SCHEDULER 48
+
+/* struct fe_arch_preemption. */
+#define FE_ARM_PREEMPTION_AREA 0
+#define FE_ARM_PREEMPTION_FROM 8
+#define FE_ARM_PREEMPTION_TO 16
+#define FE_ARM_PREEMPTION_PASSED 24
+
+/* struct fe_arm_saved. */
+#define FE_ARM_SAVED_FP 288
+#define FE_ARM_SAVED_STATUS 800
+#define FE_ARM_SAVED_CONTEXT 816
+#define FE_ARM_SAVED_END 992
 
 #ifndef __ASSEMBLER__
 
@@ -88,6 +101,15 @@ struct fe_trap_frame {
     uint64_t esr;
     uint64_t far;
 };
+
+/* The area of a preempted context (struct fe_arch_preemption), as preempt.S fills it. */
+struct fe_arm_saved {
+    struct fe_trap_frame frame;
+    uint8_t q[32][16];
+    uint64_t fpsr, fpcr;
+    struct fe_arm_switch_frame switched; /* what fe_arch_switch takes up: it goes on at fe_arm_preempted_resume */
+};
+void fe_arm_preempted_resume(void);
 
 /* What a starting core reads with its MMU off: written back to memory by fe_arch_core_prepare. */
 struct fe_arm_start {

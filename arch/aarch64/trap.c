@@ -7,6 +7,17 @@
 
 struct fe_arch_hooks fe_arch_hooks;
 _Static_assert(offsetof(struct fe_arch_hooks, interrupt) == 0, "vectors.S calls the first");
+_Static_assert(offsetof(struct fe_arch_hooks, resumed) == 8, "preempt.S calls the second");
+_Static_assert(offsetof(struct fe_arch_preemption, area) == FE_ARM_PREEMPTION_AREA, "preempt.S");
+_Static_assert(offsetof(struct fe_arch_preemption, from) == FE_ARM_PREEMPTION_FROM, "preempt.S");
+_Static_assert(offsetof(struct fe_arch_preemption, to) == FE_ARM_PREEMPTION_TO, "preempt.S");
+_Static_assert(offsetof(struct fe_arch_preemption, passed) == FE_ARM_PREEMPTION_PASSED, "preempt.S");
+_Static_assert(offsetof(struct fe_arm_saved, q) == FE_ARM_SAVED_FP, "preempt.S");
+_Static_assert(offsetof(struct fe_arm_saved, fpsr) == FE_ARM_SAVED_STATUS, "preempt.S");
+_Static_assert(offsetof(struct fe_arm_saved, switched) == FE_ARM_SAVED_CONTEXT, "preempt.S");
+_Static_assert(sizeof(struct fe_arm_saved) == FE_ARM_SAVED_END, "preempt.S");
+_Static_assert(sizeof(struct fe_arm_saved) <= FE_ARCH_SAVED_BYTES, "the area is large enough");
+_Static_assert(offsetof(struct fe_core, scheduler.stack_pointer) == FE_ARM_CORE_SCHEDULER, "preempt.S");
 _Static_assert(offsetof(struct fe_trap_frame, sp) == FE_ARM_FRAME_SP, "vectors.S");
 _Static_assert(offsetof(struct fe_trap_frame, pc) == FE_ARM_FRAME_PC, "vectors.S");
 _Static_assert(offsetof(struct fe_trap_frame, esr) == FE_ARM_FRAME_ESR, "vectors.S");
@@ -100,6 +111,25 @@ void fe_arm_trap(struct fe_trap_frame *frame, unsigned kind) {
     if (!fe_arch_hooks.fault)
         fe_arch_halt(); /* so early that there is nobody to tell */
     fe_arch_hooks.fault(&fault);
+}
+
+struct fe_arch_place fe_arch_trap_place(const struct fe_trap_frame *frame) {
+    return (struct fe_arch_place){frame->pc, frame->x[29]};
+}
+
+struct fe_arch_place fe_arch_context_place(const struct fe_arch_context *context) {
+    uintptr_t frame = (uintptr_t)context->stack_pointer;
+    uint64_t pc, frame_pointer;
+    if (!fe_arch_probe(frame + offsetof(struct fe_arm_switch_frame, x29), &frame_pointer) ||
+        !fe_arch_probe(frame + offsetof(struct fe_arm_switch_frame, x30), &pc))
+        return (struct fe_arch_place){0, 0};
+    if (pc == (uintptr_t)fe_arm_preempted_resume) {
+        frame -= offsetof(struct fe_arm_saved, switched);
+        if (!fe_arch_probe(frame + offsetof(struct fe_arm_saved, frame.pc), &pc) ||
+            !fe_arch_probe(frame + offsetof(struct fe_arm_saved, frame.x[29]), &frame_pointer))
+            return (struct fe_arch_place){0, 0};
+    }
+    return (struct fe_arch_place){pc, frame_pointer};
 }
 
 void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, void *stack_top) {

@@ -83,6 +83,7 @@ function fe_arm_interrupt
     mov w0, #0
     mov x1, sp
     blr x2
+    cbnz x0, fe_arm_preempt
     ldp x2, x3, [sp, #FE_ARM_FRAME_PC]
     msr elr_el1, x2
     msr spsr_el1, x3

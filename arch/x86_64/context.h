@@ -2,6 +2,8 @@
 #ifndef FERRITE_X86_64_CONTEXT_H
 #define FERRITE_X86_64_CONTEXT_H
 
+#include "preempt.h"
+
 /* A new context's stack, as fe_arch_switch leaves an old one's. */
 struct fe_x86_switch_frame {
     uint32_t mxcsr;
@@ -9,9 +11,6 @@ struct fe_x86_switch_frame {
     uint64_t r15, r14, r13, r12, rbx, rbp, rip;
 };
 _Static_assert(sizeof(struct fe_x86_switch_frame) == 64, "switch.S has the same layout, and the stack stays aligned");
-
-#define FE_X86_MXCSR 0x1f80     /* all exceptions masked, round to nearest */
-#define FE_X86_FP_CONTROL 0x37f /* the same, and extended precision */
 
 void fe_x86_context_begin(void);
 

@@ -14,6 +14,10 @@
 #define FLAG_DIRECTION (1u << 10)
 #define FLAG_ALIGNMENT (1u << 18)
 
+struct fe_arch_place fe_arch_trap_place(const struct fe_trap_frame *frame) {
+    return (struct fe_arch_place){frame->rip, frame->rbp};
+}
+
 struct description {
     const char *name;
     enum fe_fault_kind kind;

@@ -9,6 +9,16 @@
 
 struct fe_arch_hooks fe_arch_hooks;
 _Static_assert(offsetof(struct fe_arch_hooks, interrupt) == 0, "trap_entry.S calls the first");
+_Static_assert(offsetof(struct fe_arch_hooks, resumed) == 8, "preempt.S calls the second");
+_Static_assert(offsetof(struct fe_arch_preemption, area) == FE_X86_PREEMPTION_AREA, "preempt.S");
+_Static_assert(offsetof(struct fe_arch_preemption, from) == FE_X86_PREEMPTION_FROM, "preempt.S");
+_Static_assert(offsetof(struct fe_arch_preemption, to) == FE_X86_PREEMPTION_TO, "preempt.S");
+_Static_assert(offsetof(struct fe_arch_preemption, passed) == FE_X86_PREEMPTION_PASSED, "preempt.S");
+_Static_assert(offsetof(struct fe_x86_saved, frame) == FE_X86_SAVED_FRAME, "preempt.S");
+_Static_assert(offsetof(struct fe_x86_saved, switched.r15) == FE_X86_SAVED_CONTEXT, "preempt.S");
+_Static_assert(sizeof(struct fe_x86_saved) == FE_X86_SAVED_END, "preempt.S");
+_Static_assert(sizeof(struct fe_x86_saved) <= FE_ARCH_SAVED_BYTES, "the area is large enough");
+_Static_assert(offsetof(struct fe_core, scheduler.stack_pointer) == FE_X86_CORE_SCHEDULER, "preempt.S");
 _Static_assert(sizeof(struct fe_trap_frame) == (size_t)22 * 8, "trap_entry.S pushes 22 words");
 
 volatile bool fe_x86_stopping;
@@ -26,6 +36,20 @@ void fe_x86_fault(struct fe_trap_frame *frame) {
     fe_arch_hooks.fault(&fault);
     if (vector == FE_X86_VECTOR_DOUBLE_FAULT || vector == FE_X86_VECTOR_MACHINE_CHECK)
         fe_arch_halt(); /* aborts: the interrupted state is not to be trusted */
+}
+
+struct fe_arch_place fe_arch_context_place(const struct fe_arch_context *context) {
+    uintptr_t frame = (uintptr_t)context->stack_pointer;
+    uint64_t pc, frame_pointer;
+    if (!fe_arch_probe(frame + 40, &frame_pointer) || !fe_arch_probe(frame + 48, &pc))
+        return (struct fe_arch_place){0, 0};
+    if (pc == (uintptr_t)fe_x86_preempted_resume) {
+        frame -= offsetof(struct fe_x86_saved, switched.r15);
+        if (!fe_arch_probe(frame + offsetof(struct fe_x86_saved, frame.rip), &pc) ||
+            !fe_arch_probe(frame + offsetof(struct fe_x86_saved, frame.rbp), &frame_pointer))
+            return (struct fe_arch_place){0, 0};
+    }
+    return (struct fe_arch_place){pc, frame_pointer};
 }
 
 bool fe_arch_probe(uintptr_t address, uint64_t *value) {

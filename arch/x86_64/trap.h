@@ -4,7 +4,8 @@
 
 #include "x86.h"
 
-/* As trap_entry.S pushes it, from the lowest address. An interrupt's frame (vector >= 32) has nothing in the first six. */
+/* As trap_entry.S pushes it, from the lowest address. Of an interrupt's (vector >= 32) nothing is in the first six, save that
+ * the hook, which keeps a frame pointer, pushes rbp just where it belongs. */
 struct fe_trap_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx;
     uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
@@ -12,6 +13,14 @@ struct fe_trap_frame {
     uint64_t error;
     uint64_t rip, cs, rflags, rsp, ss;
 };
+
+/* The area of a preempted context (struct fe_arch_preemption), as preempt.S fills it. */
+struct fe_x86_saved {
+    uint8_t fp[512]; /* fxsave */
+    struct fe_trap_frame frame;
+    struct fe_x86_switch_frame switched; /* what fe_arch_switch takes up: it goes on at fe_x86_preempted_resume */
+};
+void fe_x86_preempted_resume(void);
 
 static inline unsigned fe_x86_frame_vector(const struct fe_trap_frame *frame) {
     return (uint8_t)frame->vector;

@@ -81,8 +81,10 @@ interrupt:
     .cfi_adjust_cfa_offset 72
     cld
     movzbl 72(%rsp), %edi
-    leaq -48(%rsp), %rsi    /* the frame's lowest six registers are not saved: they still hold what they held */
+    leaq -48(%rsp), %rsi    /* the frame's lowest six registers are not saved; rbp is what the hook pushes first */
     call *fe_arch_hooks(%rip)
+    testq %rax, %rax
+    jnz fe_x86_preempt
     restore_clobbered
     .cfi_adjust_cfa_offset -88
     iretq

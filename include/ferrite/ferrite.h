@@ -16,6 +16,7 @@
 #include <ferrite/log.h>
 #include <ferrite/pipe.h>
 #include <ferrite/policy.h>
+#include <ferrite/preempt.h>
 #include <ferrite/program.h>
 #include <ferrite/scheduler.h>
 #include <ferrite/shutdown.h>

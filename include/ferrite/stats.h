@@ -18,6 +18,7 @@ struct fe_core_statistics {
     uint64_t ended;        /* tasks that ended here */
     uint64_t steals;       /* times that this core stole from another */
     uint64_t stolen;       /* tasks that those steals brought */
+    uint64_t preemptions;  /* times that a task was stopped to let others run */
     uint64_t sleeps;       /* times that it waited for an interrupt */
     uint64_t interrupts;   /* device, timer and inter-processor interrupts taken */
     uint64_t ipis;         /* of these, sent by another core */

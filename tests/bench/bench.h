@@ -48,6 +48,7 @@ void bench_switch(void);
 void bench_yield(void);
 void bench_spawn_join(void);
 void bench_fib(void);
+void bench_preempt(void);
 void bench_roundtrip(void);
 void bench_stream(void);
 void bench_shared4(void);

@@ -11,6 +11,7 @@ static const struct {
     {"yield", bench_yield},
     {"spawn_join", bench_spawn_join},
     {"fib", bench_fib},
+    {"preempt", bench_preempt},
     {"roundtrip", bench_roundtrip},
     {"stream", bench_stream},
     {"shared4", bench_shared4},

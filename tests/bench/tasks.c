@@ -1,6 +1,8 @@
 /* switch, yield, spawn_join, fib. */
 #include "bench.h"
 
+#include <sched/core.h>
+
 /* switch ---------------------------------------------------------------------------------------------------------- */
 
 #define SWITCH_STACK ((size_t)16 << 10)
@@ -113,4 +115,44 @@ void bench_fib(void) {
     uint64_t taken = bench_now() - began;
     fe_assert(value == FIB_VALUE);
     bench_report("fib", taken, FIB_FORKS, "insn");
+}
+
+/* preempt: two tasks of one core compute, and are stopped by turns; what that takes beyond the computing ---------------- */
+
+#define PREEMPT_SLICE (100 * FE_MICROSECOND)
+#define PREEMPT_ROUNDS 5000000u /* some 150 slices, of two instructions a round or three */
+
+static intptr_t compute(void *unused) {
+    (void)unused;
+    for (uint64_t left = PREEMPT_ROUNDS; left != 0; left--)
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static uint64_t preemptions_so_far(void) {
+    struct fe_core_statistics statistics;
+    fe_core_statistics(0, &statistics);
+    return statistics.preemptions;
+}
+
+/* What `count` tasks take that compute at once. */
+static uint64_t compute_at_once(unsigned count) {
+    fe_task tasks[2];
+    uint64_t began = fe_arch_instructions();
+    for (unsigned i = 0; i < count; i++)
+        tasks[i] = fe_task_spawn(compute, NULL, NULL);
+    for (unsigned i = 0; i < count; i++)
+        fe_task_join(tasks[i], NULL);
+    return fe_arch_instructions() - began;
+}
+
+void bench_preempt(void) {
+    fe_nanoseconds slice = fe_sched.slice;
+    fe_sched.slice = PREEMPT_SLICE;
+    compute_at_once(2);
+    uint64_t alone = compute_at_once(1), before = preemptions_so_far();
+    uint64_t both = compute_at_once(2), stops = preemptions_so_far() - before;
+    fe_sched.slice = slice;
+    fe_assert(stops > PREEMPT_ROUNDS / 100000);
+    bench_report("preempt", both - 2 * alone, stops, "insn");
 }
