@@ -63,7 +63,7 @@ struct fe_scheduler {
     bool several;           /* more than one core runs */
     struct fe_tcb *foreign; /* foreign.h: the stack of a foreign call made in scheduler context */
     struct fe_task_list pinned;
-    bool pinned_turn; /* `pinned` was asked before the ring the last time */
+    bool pinned_turn;             /* `pinned` was asked before the ring the last time */
     struct fe_task_list overflow; /* what the ring had no room for; refills it */
     uint64_t next_id;
     uint64_t random;

@@ -213,8 +213,7 @@ void fe_scheduler_ready(struct fe_tcb *tcb) {
         self->lifo = tcb;
         if (displaced)
             fe_scheduler_put_last(self, displaced);
-    } else if (self->first ||
-               (!self->unusual.alone && (self->lifo || self->pinned.head || fe_ring_length(&self->ring)))) {
+    } else if (self->first || (!self->unusual.alone && (self->lifo || self->pinned.head || fe_ring_length(&self->ring)))) {
         fe_scheduler_put_last(self, tcb); /* by events and timers: in their order */
     } else {
         self->first = tcb; /* not through the ring: it would wake a core to steal what this one is about to run */
@@ -231,7 +230,7 @@ static __attribute__((noinline)) void yield_slowly(struct fe_scheduler *self) {
     union fe_unusual seen = {.any = self->unusual.any};
     seen.pinned = 0;
     if (seen.any == ((union fe_unusual){.alone = 1}).any && self->ticks_left >= 0)
-        return; /* there is nobody else */
+        return;         /* there is nobody else */
     self->ticks_left++; /* fe_scheduler_leave counts it */
     struct fe_tcb *task = self->current;
     if (FE_UNLIKELY(self->unusual.atomic))
