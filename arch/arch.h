@@ -249,6 +249,8 @@ void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), v
  * must not return.
  */
 void fe_arch_trap_call(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, uintptr_t stack);
+/* The registers of a preempted context, which may be changed by the two functions around this before it goes on. */
+struct fe_trap_frame *fe_arch_saved_frame(void *area);
 /* The interrupted instruction could not be fetched: makes its caller's call the one that was interrupted. False if there is no
  * telling. */
 bool fe_arch_trap_to_caller(struct fe_trap_frame *frame);

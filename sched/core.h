@@ -318,6 +318,8 @@ FE_NORETURN void fe_task_unwind(struct fe_tcb *task);
 /* fault.c: where fe_arch_return_overflowed goes on. */
 uintptr_t fe_task_return_address(void);
 FE_NORETURN void fe_task_overflowed(void);
+/* fault.c */
+void fe_task_unwind_interrupted(struct fe_scheduler *scheduler, struct fe_tcb *task, struct fe_trap_frame *frame);
 /* Notes why the running task fails, and tells the rooms above; it must be made to end next. `pc` and `frame_pointer`: where. */
 void fe_task_fails(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer);
 

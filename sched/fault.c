@@ -161,6 +161,12 @@ void fe_task_overflowed(void) {
     fe_task_unwind(task);
 }
 
+/* The same for a task that was preempted with the registers in `frame`, before it goes on. */
+void fe_task_unwind_interrupted(struct fe_scheduler *self, struct fe_tcb *task, struct fe_trap_frame *frame) {
+    const struct fe_fault fault = {.frame = frame};
+    redirect(self, task, &fault, false, false);
+}
+
 bool fe_scheduler_fault(const struct fe_fault *fault) {
     struct fe_scheduler *self = fe_scheduler_self();
     struct fe_tcb *task = self->current;

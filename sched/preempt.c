@@ -237,19 +237,25 @@ const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *self, const
     return NULL;
 }
 
+/* A preempted task was killed: it goes on by unwinding from the instruction at which it was stopped. */
+static void die_where_it_was(struct fe_scheduler *self, struct fe_trap_frame *frame) {
+    struct fe_task_result result = {.outcome = FE_KILLED, .message = "killed"};
+    struct fe_arch_place place = fe_arch_trap_place(frame);
+    fe_task_failing(self->current, &result, place.pc, place.frame_pointer);
+    fe_task_unwind_interrupted(self, self->current, frame);
+}
+
 /* The port has switched to a preempted task, which has yet to get its registers back. */
 void fe_scheduler_resumed(void *passed, void *area) {
     fe_scheduler_arrive(passed);
-    fe_arch_interrupts_disable(); /* until the task runs: nobody may take the page before */
     struct fe_scheduler *self = fe_scheduler_self();
+    if (FE_UNLIKELY(fe_kill_due(self->current)))
+        die_where_it_was(self, fe_arch_saved_frame(area));
+    fe_arch_interrupts_disable(); /* until the task runs: nobody may take the page before */
     struct fe_saved_page *page = FE_CONTAINER_OF(area, struct fe_saved_page, area);
     page->next = self->clock.pages;
     self->clock.pages = page;
     self->clock.page_count++;
-    if (FE_UNLIKELY(fe_kill_due(self->current))) {
-        fe_arch_interrupts_enable();
-        fe_kill_act(self->current); /* its registers are lost; it fails on a stack made anew */
-    }
 }
 
 /* Sections -------------------------------------------------------------------------------------------------------- */

@@ -117,6 +117,10 @@ struct fe_arch_place fe_arch_trap_place(const struct fe_trap_frame *frame) {
     return (struct fe_arch_place){frame->pc, frame->x[29]};
 }
 
+struct fe_trap_frame *fe_arch_saved_frame(void *area) {
+    return &((struct fe_arm_saved *)area)->frame;
+}
+
 struct fe_arch_place fe_arch_context_place(const struct fe_arch_context *context) {
     uintptr_t frame = (uintptr_t)context->stack_pointer;
     uint64_t pc, frame_pointer;

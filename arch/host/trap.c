@@ -90,7 +90,12 @@ bool fe_host_traps_init(void) {
     return true;
 }
 
-/* No task is preempted here, so every context is one that fe_arch_switch left. */
+/* No task is preempted here. */
+struct fe_trap_frame *fe_arch_saved_frame(void *area) {
+    return area;
+}
+
+/* So every context is one that fe_arch_switch left. */
 struct fe_arch_place fe_arch_context_place(const struct fe_arch_context *context) {
     uintptr_t frame = (uintptr_t)context->stack_pointer;
     uint64_t pc, frame_pointer;

@@ -38,6 +38,10 @@ void fe_x86_fault(struct fe_trap_frame *frame) {
         fe_arch_halt(); /* aborts: the interrupted state is not to be trusted */
 }
 
+struct fe_trap_frame *fe_arch_saved_frame(void *area) {
+    return &((struct fe_x86_saved *)area)->frame;
+}
+
 struct fe_arch_place fe_arch_context_place(const struct fe_arch_context *context) {
     uintptr_t frame = (uintptr_t)context->stack_pointer;
     uint64_t pc, frame_pointer;

@@ -414,6 +414,20 @@ Test(preempt, sections_out_of_balance_are_named) {
     cr_assert_eq(fe_preempt_enabled(), enabled);
 }
 
+/* A task that neither waits nor yields is killed where it is: alone on its core, or with others. */
+Test(preempt, a_spinning_task_is_killed, .timeout = LIMIT) {
+    need_slices();
+    for (int i = 0; i < 20; i++) {
+        _Atomic bool told = false;
+        struct fe_task_result result;
+        fe_task spinner = guest_spawn(spin_until_told, &told, i % 2 ? guest_last_core() : FE_ANY_CORE);
+        fe_task_sleep(FE_MILLISECOND); /* mostly it runs by now */
+        cr_assert_eq(fe_task_kill(spinner), FE_OK);
+        cr_assert_eq(fe_task_join_until(spinner, &result, fe_time_now() + HANG), FE_OK, "it did not die");
+        cr_assert_eq(result.outcome, FE_KILLED);
+    }
+}
+
 /* Run with slice=0 by tests/system. */
 Test(preempt, without_slices_nobody_is_stopped) {
     if (fe_preempt_enabled())
