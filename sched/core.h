@@ -240,7 +240,7 @@ static inline __attribute__((always_inline)) void fe_scheduler_ready_front(struc
 /* The scheduler is about to run a task, and the clock stands: whether nothing else is ready here, nor anything due. */
 static inline bool fe_alone_still(const struct fe_scheduler *self) {
     union fe_unusual seen = {.any = self->unusual.any};
-    return seen.alone && !seen.attention;
+    return seen.alone && !seen.attention && !seen.kills;
 }
 
 /* task.c: what a parked task leaves to be done once it is saved. */

@@ -85,9 +85,10 @@ fe_status fe_task_kill(fe_task task) {
         return FE_OK;
     }
     list_unseen(tcb);
-    unsigned core = *(volatile unsigned *)&tcb->core; /* a guess: it may be running there, and never yield */
-    if (core != self->core.index)
-        fe_sched.loop->wake(core);
+    for (unsigned i = 0; i < fe_sched.cores; i++) { /* whichever core runs it now may never yield */
+        if (i != self->core.index && fe_sched.schedulers[i])
+            fe_sched.loop->wake(i);
+    }
     return FE_OK;
 }
 

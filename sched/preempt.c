@@ -97,8 +97,8 @@ static void start(struct fe_scheduler *self) {
 
 /* Only the owner's code, or a handler that interrupted the program's. */
 static bool is_wanted(struct fe_scheduler *self) {
-    return self->unusual.attention || (self->lifo != NULL && self->lifo != FE_LIFO_CLOSED) || self->pinned.head ||
-           self->overflow.head || fe_ring_length(&self->ring) || !fe_inbox_empty(&self->inbox);
+    return self->unusual.attention || self->unusual.kills || (self->lifo != NULL && self->lifo != FE_LIFO_CLOSED) ||
+           self->pinned.head || self->overflow.head || fe_ring_length(&self->ring) || !fe_inbox_empty(&self->inbox);
 }
 
 void fe_alone_begin(struct fe_scheduler *self) {
