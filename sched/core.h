@@ -84,8 +84,8 @@ struct fe_scheduler {
     /* Timers: owner's core only. */
     struct fe_wheel wheel;
     struct fe_event group_hint; /* posted by any core: look at the groups (group.c) */
-    fe_nanoseconds armed; /* what the one-shot timer is set to; FE_FOREVER: nothing */
-    fe_nanoseconds soft;  /* the first instant of `clock`, which is not in the wheel */
+    fe_nanoseconds armed;       /* what the one-shot timer is set to; FE_FOREVER: nothing */
+    fe_nanoseconds soft;        /* the first instant of `clock`, which is not in the wheel */
 
     struct fe_slice_clock clock; /* preempt.h */
 

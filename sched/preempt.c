@@ -34,6 +34,7 @@
  */
 #include "core.h"
 #include "ending.h"
+#include "group.h"
 #include "kill.h"
 
 #include <ferrite/preempt.h>
@@ -97,8 +98,9 @@ static void start(struct fe_scheduler *self) {
 
 /* Only the owner's code, or a handler that interrupted the program's. */
 static bool is_wanted(struct fe_scheduler *self) {
-    return self->unusual.attention || self->unusual.kills || (self->lifo != NULL && self->lifo != FE_LIFO_CLOSED) ||
-           self->pinned.head || self->overflow.head || fe_ring_length(&self->ring) || !fe_inbox_empty(&self->inbox);
+    return self->unusual.attention || self->unusual.kills || fe_group_wants(self) ||
+           (self->lifo != NULL && self->lifo != FE_LIFO_CLOSED) || self->pinned.head || self->overflow.head ||
+           fe_ring_length(&self->ring) || !fe_inbox_empty(&self->inbox);
 }
 
 void fe_alone_begin(struct fe_scheduler *self) {
