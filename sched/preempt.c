@@ -243,7 +243,7 @@ const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *self, const
 static void die_where_it_was(struct fe_scheduler *self, struct fe_trap_frame *frame) {
     struct fe_task_result result = {.outcome = FE_KILLED, .message = "killed"};
     struct fe_arch_place place = fe_arch_trap_place(frame);
-    fe_task_failing(self->current, &result, place.pc, place.frame_pointer);
+    fe_task_fails(self->current, &result, place.pc, place.frame_pointer);
     fe_task_unwind_interrupted(self, self->current, frame);
 }
 
