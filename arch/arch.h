@@ -45,14 +45,14 @@ struct fe_arch_context {
 };
 
 struct fe_core {
-    struct fe_core *self;     /* x86_64 reads it through gs:0; first, so that its offset is 0 */
-    unsigned index;           /* 0 is the core that booted */
-    uint32_t hardware_id;     /* local APIC id, or MPIDR affinity packed by the port */
-    void *heap;               /* the exchange heap's per-core state */
-    void *log;                /* the log's per-core ring */
-    unsigned interrupt_depth; /* > 0 in interrupt and fault handlers; written by this core's handlers only */
-    unsigned timer_divide;    /* the timer driver's: what its register holds... */
-    uint64_t timer_target;    /* ...and the counter that it waits for */
+    struct fe_core *self;             /* x86_64 reads it through gs:0; first, so that its offset is 0 */
+    unsigned index;                   /* 0 is the core that booted */
+    uint32_t hardware_id;             /* local APIC id, or MPIDR affinity packed by the port */
+    void *heap;                       /* the exchange heap's per-core state */
+    void *log;                        /* the log's per-core ring */
+    unsigned interrupt_depth;         /* > 0 in interrupt and fault handlers; written by this core's handlers only */
+    unsigned timer_divide;            /* the timer driver's: what its register holds... */
+    uint64_t timer_target;            /* ...and the counter that it waits for */
     struct fe_arch_context scheduler; /* while a task runs: the scheduler, with its stack free below */
 };
 
@@ -207,7 +207,8 @@ struct fe_fault {
 /*
  * A preemption: how an interrupt's hook has the interrupted code stopped, which may go on later, on any core. The port saves
  * all of it (every general register, FP and SIMD) in `area`, never on its stack, makes *from a context that can be switched to
- * like any other, and resumes *to, which gets `passed` and runs with interrupts masked until it enables them.
+ * like any other, and resumes *to, which gets `passed` and runs with interrupts masked until it enables them. Where FE_ARCH_PREEMPTS is 0 (from port.h) the port cannot, and
+ * no hook asks for it.
  */
 struct fe_arch_preemption {
     void *area; /* FE_ARCH_SAVED_BYTES, aligned to a cache line */

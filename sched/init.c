@@ -51,8 +51,8 @@ static void seed_random(struct fe_scheduler *self) {
 
 /* How long a task runs while others wait; 0: as long as it likes. */
 static fe_nanoseconds slice_length(void) {
-    if (fe_sched.loop != &fe_loop_interrupts)
-        return 0; /* no timer interrupts it */
+    if (!FE_ARCH_PREEMPTS || fe_sched.loop != &fe_loop_interrupts)
+        return 0; /* no timer interrupts it, or none that could stop it */
     uint64_t microseconds = fe_env_number("slice", FE_SLICE_DEFAULT, 0, FE_SLICE_MOST);
     if (microseconds > 0 && microseconds < FE_SLICE_LEAST) {
         fe_warn("command line: slice=%llu is below %u us; %u holds", (unsigned long long)microseconds, FE_SLICE_LEAST,

@@ -107,10 +107,12 @@ static struct fe_tcb *take_in_turn(struct fe_scheduler *self) {
         tcb = take_bound(self);
     if (!tcb)
         tcb = fe_ring_pop(&self->ring);
-    while (self->overflow.head && fe_ring_length(&self->ring) < FE_RING_CAPACITY)
-        fe_ring_push(&self->ring, list_take(&self->overflow)); /* taken first: once pushed it may be another core's */
-    if (!tcb)
-        tcb = fe_ring_pop(&self->ring);
+    do {
+        while (self->overflow.head && fe_ring_length(&self->ring) < FE_RING_CAPACITY)
+            fe_ring_push(&self->ring, list_take(&self->overflow)); /* taken first: once pushed it may be another core's */
+        if (!tcb)
+            tcb = fe_ring_pop(&self->ring);
+    } while (!tcb && self->overflow.head); /* thieves took all of it: this core must not sleep on the rest */
     if (!tcb)
         tcb = take_bound(self);
     return tcb;

@@ -16,7 +16,7 @@ TESTS_MISSING    := $(filter-out $(wildcard $(TESTS_EXTRA_SRCS)),$(TESTS_EXTRA_S
 ifneq ($(TESTS_MISSING),)
 $(error TESTS_EXTRA: no such file: $(TESTS_MISSING))
 endif
-tests_EXTRA_SRCS := $(HARNESS_SRCS) $(wildcard arch/$(ARCH:host=x86_64)/test/*.S) $(TESTS_EXTRA_SRCS)
+tests_EXTRA_SRCS := $(HARNESS_SRCS) $(wildcard arch/$(if $(filter host sim,$(ARCH)),x86_64,$(ARCH))/test/*.S) $(TESTS_EXTRA_SRCS)
 tests_CFLAGS     := -I tests/harness
 $(eval $(call program,tests,tests/guest))
 $(patsubst %,$(OUT)/%.o,$(basename $(TESTS_EXTRA_SRCS))): tests_CFLAGS := -I tests/harness -Wno-error

@@ -4,6 +4,7 @@
 
 /* fe_arch_tlb_flush reaches every core of the inner shareable domain. */
 #define FE_ARCH_TLB_BROADCAST 1
+#define FE_ARCH_PREEMPTS 1
 
 /* TPIDR_EL1 is the address of the core's struct fe_core. Volatile: read afresh each time. */
 static inline struct fe_core *fe_arch_core(void) {

@@ -16,6 +16,7 @@
 
 /* Translations are Linux's business. */
 #define FE_ARCH_TLB_BROADCAST 1
+#define FE_ARCH_PREEMPTS 0
 
 /* User addresses that Linux leaves alone, clear of AddressSanitizer's shadow. ThreadSanitizer allows a program but the low
  * 512 GiB, which is enough for the few tasks that it can follow. */

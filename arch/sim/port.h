@@ -10,6 +10,7 @@
 
 /* So that the protocol by which stacks' pages are taken back is simulated too. */
 #define FE_ARCH_TLB_BROADCAST 0
+#define FE_ARCH_PREEMPTS 0
 
 #undef FE_DIRECT_BASE
 #undef FE_STACKS_BASE

@@ -4,6 +4,7 @@
 
 /* fe_arch_tlb_flush reaches this core only. */
 #define FE_ARCH_TLB_BROADCAST 0
+#define FE_ARCH_PREEMPTS 1
 
 #include "context.h"
 
