@@ -79,7 +79,7 @@ TRAP_SRCS      := kernel/trap.c $(addprefix drivers/,interrupt.c $(addprefix pc/
                   $(addprefix arm/,gic2.c gic3.c timer.c))
 COLD_SRCS      := $(filter-out $(TRAP_SRCS),$(filter kernel/% drivers/%,$(KERNEL_SRCS))) \
                   $(filter $(addprefix arch/$(ARCH)/,smp.c decode.c) $(addprefix sched/,init.c misuse.c) \
-                  $(addprefix heap/,page_init.c misuse.c account.c site.c),$(KERNEL_SRCS))
+                  $(addprefix heap/,page_init.c misuse.c account.c note.c),$(KERNEL_SRCS))
 
 # Configuration: a changed flag rebuilds what it touches, and nothing else.
 SMALL  := $(if $(COVERAGE),,-Os) $(if $(filter gcc,$(CC)),$(SIZE_CFLAGS))
@@ -117,7 +117,7 @@ APP_NAME := $(notdir $(APP_DIR:/=))
 
 include tools/program.mk
 all: $(call containers,$(APP_NAME))
--include tests/tests.mk tests/bench/bench.mk tests/model/model.mk
+-include tests/tests.mk tests/bench/bench.mk tests/model/model.mk tests/bench/heap/heap.mk
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
 

@@ -325,6 +325,23 @@ static inline void *fe_arch_core_heap(void) {
 }
 #endif
 
+/* For ports whose cores come and go: whether the calling core has no heap of its own, and what is done there instead; and what
+ * is done when memory is out, before NULL is returned. */
+#ifndef FE_ARCH_CORES_COME_AND_GO
+static inline bool fe_arch_core_heapless(void) {
+    return false;
+}
+static inline void *fe_arch_alloc_heapless(size_t bytes) {
+    (void)bytes;
+    return NULL;
+}
+static inline void fe_arch_free_heapless(void *block) {
+    (void)block;
+}
+static inline void fe_arch_memory_is_out(void) {
+}
+#endif
+
 static inline void *fe_direct(uint64_t physical) {
     return (void *)(uintptr_t)(FE_DIRECT_BASE + physical);
 }

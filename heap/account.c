@@ -33,9 +33,10 @@ FE_GLANCE static void add_gathered(const struct fe_heap_core *other, unsigned ow
 FE_GLANCE static uint64_t at_hand(const struct fe_heap_core *heap, unsigned size_class) {
     const struct fe_slot *limit = READ(heap->magazine[size_class].limit);
     if (limit == NULL)
-        return 0;
+        return READ(heap->store[size_class].quarantined);
     uint64_t slots = (uint64_t)(READ(heap->magazine[size_class].top) - (limit - fe_class_magazine(size_class)));
-    return (slots <= FE_BATCH_SLOTS ? slots : 0) + READ(heap->store[size_class].slots);
+    return (slots <= FE_BATCH_SLOTS ? slots : 0) + READ(heap->store[size_class].slots) +
+           READ(heap->store[size_class].quarantined);
 }
 
 FE_GLANCE static void add_small(const struct fe_heap_core *heap, struct fe_heap_statistics *sum) {

@@ -17,9 +17,28 @@ struct fe_slot fe_slot_nothing[1] = {{NULL, &fe_slot_none}};
 
 #ifdef FE_CHECKED
 struct fe_poison fe_poison = {UINT32_MAX, FE_CLASSES};
+#define POISON_DEFAULT FE_HEAP_POISON_ALL
 #else
 struct fe_poison fe_poison = {FE_POISON_COMMON, FE_POISON_COMMON_CLASS};
+#define POISON_DEFAULT FE_HEAP_POISON_FIRST
 #endif
+
+struct fe_heap_settings fe_heap_default_settings(void) {
+    return (struct fe_heap_settings){.poison = POISON_DEFAULT, .quarantine = FE_QUARANTINE_DEFAULT};
+}
+
+void fe_heap_configure(const struct fe_heap_settings *settings) {
+    static const struct fe_poison poisons[] = {
+        [FE_HEAP_POISON_OFF] = {0, FE_CLASSES},
+        [FE_HEAP_POISON_FIRST] = {FE_POISON_COMMON, FE_POISON_COMMON_CLASS},
+        [FE_HEAP_POISON_ALL] = {UINT32_MAX, FE_CLASSES},
+    };
+    fe_heap_state.seed = settings->seed;
+    fe_poison = poisons[settings->poison];
+#ifdef FE_CHECKED
+    fe_heap_state.quarantine = settings->quarantine;
+#endif
+}
 
 /* Makes zeroed memory the heap of core `index`, without a magazine yet. */
 static void prepare(struct fe_heap_core *heap, unsigned index) {

@@ -57,7 +57,8 @@ struct fe_store {
     struct fe_span *full;    /* all of them out */
     struct fe_span *empty;   /* none */
     uint32_t empties;
-    uint32_t slabs; /* in all */
+    uint32_t slabs;       /* in all */
+    uint32_t quarantined; /* slots */
 };
 
 /* What this core has freed that belongs to another, of one class, and not posted yet: a batch being filled. Owner's core
@@ -77,6 +78,22 @@ struct fe_freed {
 };
 
 #define FE_HEAP_SPARE_BATCHES 8
+
+#ifdef FE_CHECKED
+/*
+ * Checked builds: the blocks that this core has freed last, first in, first out. They are free, poisoned and not to be
+ * had yet, so that a stale pointer finds poison, and a write through it is found, for longer. Owner's core only.
+ */
+#define FE_QUARANTINE_SLOTS 256
+#define FE_QUARANTINE_DEFAULT ((size_t)64 << 10)
+struct fe_quarantine {
+    struct fe_slot slot[FE_QUARANTINE_SLOTS];
+    uint32_t head, tail; /* ever taken out, ever put in */
+    size_t bytes;
+};
+#else
+#define FE_QUARANTINE_DEFAULT ((size_t)0)
+#endif
 
 /* The map from chunks to spans, as the core knows it: a copy of fe_heap_map, which is read with the heap's address alone.
  * An older limit is only too low: who meets it looks at fe_heap_map itself. */
@@ -103,6 +120,9 @@ struct fe_heap_core {
     uint64_t large_allocations, large_frees; /* large blocks of this core: made, and freed here; ever */
     uint64_t large_allocated_bytes, large_freed_bytes;
     struct fe_gather gather[FE_GATHERS];
+#ifdef FE_CHECKED
+    struct fe_quarantine quarantine;
+#endif
     struct fe_freed freed[FE_CORES_MAX]; /* by owner */
 
     /* Written by other cores. */
@@ -115,6 +135,9 @@ struct fe_heap_state {
     struct fe_heap_core *core[FE_CORES_MAX];
     /* Set by fe_heap_configure, before fe_page_init. */
     uint64_t seed;
+#ifdef FE_CHECKED
+    size_t quarantine; /* bytes a core */
+#endif
 };
 extern struct fe_heap_state fe_heap_state;
 

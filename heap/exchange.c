@@ -77,6 +77,14 @@ static inline unsigned class_of(const struct fe_heap_core *heap, const struct fe
     return (unsigned)(magazine - heap->magazine);
 }
 
+/* Memory is out: `function` is NULL for the forms that say so by NULL. */
+static __attribute__((noinline, cold)) void *nothing(size_t bytes, const char *function) {
+    if (function != NULL)
+        fe_heap_out_of_memory(function, bytes);
+    fe_arch_memory_is_out();
+    return NULL;
+}
+
 #ifndef FE_HEAP_PLAIN
 /* A free block that has been written to: leaves it out of use, and complains. */
 static __attribute__((noinline, cold)) void *spoiled(struct fe_magazine *magazine, void *block) {
@@ -105,15 +113,15 @@ static inline __attribute__((always_inline)) void *check(struct fe_magazine *mag
 /* The top slot is not FREE: there is none, or it is FRESH, or it is none of ours any more. */
 static __attribute__((noinline)) void *allocate_slowly(struct fe_magazine *magazine, size_t bytes, const char *function) {
     struct fe_heap_core *heap = fe_heap_core();
+    if (fe_arch_core_heapless())
+        return fe_arch_alloc_heapless(bytes);
     for (;;) {
         struct fe_slot *top = magazine->top - 1;
         uint8_t state = fe_slot_state(top->state);
         if (FE_UNLIKELY(state == FE_SLOT_NONE)) {
             if (fe_slab_refill(heap, class_of(heap, magazine)))
                 continue;
-            if (function != NULL)
-                fe_heap_out_of_memory(function, bytes);
-            return NULL;
+            return nothing(bytes, function);
         }
         magazine->top = top;
         if (FE_UNLIKELY(state != FE_SLOT_FRESH && state != FE_SLOT_FREE)) {
@@ -142,9 +150,7 @@ static __attribute__((noinline)) void *allocate_slowly(struct fe_magazine *magaz
     struct fe_heap_core *heap = fe_heap_core();
     if (fe_slab_refill(heap, class_of(heap, magazine)))
         return (--magazine->top)->block;
-    if (function != NULL)
-        fe_heap_out_of_memory(function, bytes);
-    return NULL;
+    return nothing(bytes, function);
 }
 
 static inline __attribute__((always_inline)) void *allocate_from(struct fe_magazine *magazine, size_t bytes,
@@ -159,14 +165,14 @@ static inline __attribute__((always_inline)) void *allocate_from(struct fe_magaz
 #endif
 
 static __attribute__((noinline)) void *allocate_large(size_t bytes, size_t alignment, const char *function) {
+    if (fe_arch_core_heapless())
+        return fe_arch_alloc_heapless(bytes);
     void *block = bytes <= PTRDIFF_MAX ? fe_large_alloc(bytes, alignment) : NULL;
     if (block == NULL && bytes <= PTRDIFF_MAX) {
         fe_heap_trim();
         block = fe_large_alloc(bytes, alignment);
     }
-    if (block == NULL && function != NULL)
-        fe_heap_out_of_memory(function, bytes);
-    return block;
+    return block != NULL ? block : nothing(bytes, function);
 }
 
 /* Above FE_SMALL_MOST. */
@@ -183,6 +189,11 @@ static inline __attribute__((always_inline)) void *allocate(size_t bytes, const 
     return allocate_from(magazine_at(fe_heap_core(), magazine_of[bytes]), bytes, function);
 }
 
+/* For the forms that do more than allocate: one copy of the fast path does for them. */
+static __attribute__((noinline)) void *allocate_apart(size_t bytes, const char *function) {
+    return allocate(bytes, function);
+}
+
 void *fe_heap_alloc(size_t bytes) {
     return NOTED(allocate(bytes, "fe_heap_alloc"));
 }
@@ -191,11 +202,11 @@ void *fe_heap_try_alloc(size_t bytes) {
     return NOTED(allocate(bytes, NULL));
 }
 
-static void *allocate_zeroed(size_t count, size_t bytes, const char *function) {
+static __attribute__((noinline)) void *allocate_zeroed(size_t count, size_t bytes, const char *function) {
     size_t total;
     if (__builtin_mul_overflow(count, bytes, &total))
         total = SIZE_MAX;
-    void *block = allocate(total, function);
+    void *block = allocate_apart(total, function);
     if (block != NULL)
         __builtin_memset(block, 0, total);
     return block;
@@ -210,14 +221,14 @@ void *fe_heap_try_alloc_zeroed(size_t count, size_t bytes) {
 }
 
 /* Slots of a class are aligned to the largest power of two that divides its size, since slabs are aligned to theirs. */
-static void *allocate_aligned(size_t alignment, size_t bytes, const char *function) {
+static __attribute__((noinline)) void *allocate_aligned(size_t alignment, size_t bytes, const char *function) {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > ALIGNMENT_MOST) {
         if (function != NULL)
             fe_heap_bad_alignment(function, alignment);
         return NULL;
     }
     if (alignment <= 16)
-        return allocate(bytes, function);
+        return allocate_apart(bytes, function);
     check_context();
     size_t least = bytes > alignment ? bytes : alignment;
     if (least > FE_SLAB_MOST)
@@ -269,21 +280,51 @@ static __attribute__((noinline)) void magazine_full(struct fe_heap_core *heap, s
     fe_magazine_full(heap, class_of(heap, magazine));
 }
 
-static inline __attribute__((always_inline)) void free_local(struct fe_heap_core *heap, struct fe_magazine *magazine,
-                                                             struct fe_slot slot) {
+static inline __attribute__((always_inline)) void push(struct fe_heap_core *heap, struct fe_magazine *magazine,
+                                                       struct fe_slot slot) {
     struct fe_slot *top = magazine->top;
-    magazine->frees++;
     *top++ = slot;
     magazine->top = top;
     if (FE_UNLIKELY(top == magazine->limit))
         magazine_full(heap, magazine);
 }
 
+static inline __attribute__((always_inline)) void free_local(struct fe_heap_core *heap, struct fe_magazine *magazine,
+                                                             struct fe_slot slot) {
+    magazine->frees++;
+#ifdef FE_CHECKED
+    if (fe_quarantine_enter(heap, slot)) {
+        while (fe_quarantine_leave(heap, false, &slot))
+            push(heap, magazine_at(heap, fe_span_at(slot.block)->magazine), slot);
+        return;
+    }
+#endif
+    push(heap, magazine, slot);
+}
+
+static inline __attribute__((always_inline)) void free_slot(struct fe_heap_core *heap, struct fe_span *slab,
+                                                            struct fe_slot slot) {
+    if (FE_LIKELY(slab->owner == heap))
+        return free_local(heap, magazine_at(heap, slab->magazine), slot);
+    free_remote(heap, slab, slot);
+}
+
+#ifndef FE_HEAP_PLAIN
+/* A slot whose poison is not exactly 64 bytes long. */
+static __attribute__((noinline)) void free_small_or_large(struct fe_heap_core *heap, struct fe_span *slab,
+                                                          struct fe_slot slot) {
+    fe_poison_fill(slot.block, slab->size);
+    free_slot(heap, slab, slot);
+}
+#endif
+
 /* A pointer beyond the part of the map that this core knows: NULL, foreign, or of a slab that is newer than that. */
 static __attribute__((noinline)) void free_beyond(void *block) {
     struct fe_map_view *map = &fe_heap_core()->map;
     if (block == NULL)
         return;
+    if (fe_arch_core_heapless())
+        return fe_arch_free_heapless(block);
     if (map->limit == fe_heap_map.limit)
         return free_unusual(block);
     *map = (struct fe_map_view){fe_heap_map.origin, fe_heap_map.limit, fe_heap_map.span};
@@ -306,21 +347,16 @@ void fe_heap_free(void *block) {
     if (FE_UNLIKELY(*state != FE_SLOT_LIVE))
         return refuse_free(block);
     fe_slot_set(state, FE_SLOT_FREE);
-    if (FE_LIKELY(slab->common))
-        fe_poison_fill_common(block);
-    else
-        fe_poison_fill(block, slab->size);
     struct fe_slot slot = {block, state};
+    if (FE_UNLIKELY(!slab->common))
+        return free_small_or_large(heap, slab, slot);
+    fe_poison_fill_common(block);
 #else
     struct fe_slot slot = {block};
-#endif
-    if (FE_LIKELY(slab->owner == heap))
-        return free_local(heap, magazine_at(heap, slab->magazine), slot);
-#ifdef FE_HEAP_PLAIN
     if (FE_UNLIKELY(slab->owner == NULL))
         return free_unusual(block);
 #endif
-    free_remote(heap, slab, slot);
+    free_slot(heap, slab, slot);
 }
 
 size_t fe_heap_usable_size(const void *block) {
@@ -330,16 +366,16 @@ size_t fe_heap_usable_size(const void *block) {
     return place.size;
 }
 
-static void *reallocate(void *block, size_t bytes, const char *function) {
+static __attribute__((noinline)) void *reallocate(void *block, size_t bytes, const char *function) {
     if (block == NULL)
-        return allocate(bytes, function);
+        return allocate_apart(bytes, function);
     struct fe_heap_place place = fe_heap_find(block);
     if (FE_UNLIKELY(!place.live))
         fe_heap_misuse("fe_heap_realloc", block);
     /* In place as long as at least half of it stays in use. */
     if (bytes <= place.size && (bytes > place.size / 2 || place.size == 16))
         return block;
-    void *moved = allocate(bytes, function);
+    void *moved = allocate_apart(bytes, function);
     if (moved != NULL) {
         __builtin_memcpy(moved, block, bytes < place.size ? bytes : place.size);
         fe_heap_free(block);

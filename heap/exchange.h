@@ -14,6 +14,18 @@
 #include <arch/arch.h>
 #include <ferrite/heap.h>
 
+/* What is chosen at boot, before fe_page_init: see docs/heap.md. */
+enum fe_heap_poison { FE_HEAP_POISON_OFF, FE_HEAP_POISON_FIRST, FE_HEAP_POISON_ALL };
+
+struct fe_heap_settings {
+    uint64_t seed;              /* of the order in which slots of a slab are given out */
+    enum fe_heap_poison poison; /* how much of a free block is filled and checked: nothing, 64 bytes, all of it */
+    size_t quarantine; /* checked builds: bytes of freed blocks that each core holds back from reuse; else nothing */
+};
+/* What holds unless it is called; only poison and quarantine differ between builds. */
+struct fe_heap_settings fe_heap_default_settings(void);
+void fe_heap_configure(const struct fe_heap_settings *settings);
+
 /* Prepares the heap of `core` (not the boot core, which fe_page_init prepares) and sets core->heap. On any core, before
  * `core` runs. FE_ENOMEM; FE_EINVAL: its index is taken or too large. */
 FE_MUST_CHECK fe_status fe_heap_core_init(struct fe_core *core);

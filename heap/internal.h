@@ -28,7 +28,15 @@ FE_MUST_CHECK bool fe_note_prepare(struct fe_span *span); /* under fe_heap_grant
 void fe_note_release(struct fe_span *span);               /* likewise */
 void *fe_note_allocated(void *block, const void *site);   /* block may be NULL; returns it */
 const void *fe_note_site(const struct fe_span *span, uint32_t slot);
+/* Puts a slot that this core has freed into its quarantine; false: too large for it. */
+bool fe_quarantine_enter(struct fe_heap_core *heap, struct fe_slot slot);
+/* Lets the oldest out if there are more than there should be, or in any case; false: there are none such. */
+bool fe_quarantine_leave(struct fe_heap_core *heap, bool any, struct fe_slot *slot);
 #else
+static inline bool fe_quarantine_leave(struct fe_heap_core *heap, bool any, struct fe_slot *slot) {
+    (void)heap, (void)any, (void)slot;
+    return false;
+}
 static inline bool fe_note_prepare(struct fe_span *span) {
     (void)span;
     return true;

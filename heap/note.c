@@ -1,6 +1,6 @@
 /*
- * Notes, in checked builds only: what is known of each live block beyond its state, out of line. The place where it was
- * allocated, so that a leak report can say so. Kept as long as the slab.
+ * Checked builds only. Notes: what is known of each live block beyond its state, out of line: the place where it was
+ * allocated, so that a leak report can say so. Kept as long as the slab. And the quarantine.
  */
 #include "internal.h"
 
@@ -48,5 +48,29 @@ void *fe_note_allocated(void *block, const void *site) {
 
 const void *fe_note_site(const struct fe_span *span, uint32_t slot) {
     return span->note[slot].site;
+}
+
+bool fe_quarantine_enter(struct fe_heap_core *heap, struct fe_slot slot) {
+    struct fe_quarantine *quarantine = &heap->quarantine;
+    const struct fe_span *slab = fe_span_at(slot.block);
+    if (slab->size > fe_heap_state.quarantine)
+        return false;
+    quarantine->slot[quarantine->tail++ % FE_QUARANTINE_SLOTS] = slot;
+    quarantine->bytes += slab->size;
+    heap->store[slab->size_class].quarantined++;
+    return true;
+}
+
+bool fe_quarantine_leave(struct fe_heap_core *heap, bool any, struct fe_slot *slot) {
+    struct fe_quarantine *quarantine = &heap->quarantine;
+    uint32_t slots = quarantine->tail - quarantine->head;
+    bool over = quarantine->bytes > fe_heap_state.quarantine || slots == FE_QUARANTINE_SLOTS;
+    if (slots == 0 || (!any && !over))
+        return false;
+    *slot = quarantine->slot[quarantine->head++ % FE_QUARANTINE_SLOTS];
+    const struct fe_span *slab = fe_span_at(slot->block);
+    quarantine->bytes -= slab->size;
+    heap->store[slab->size_class].quarantined--;
+    return true;
 }
 #endif

@@ -67,7 +67,7 @@ static inline uint32_t fe_class_magazine(unsigned size_class) {
 
 static inline uint32_t fe_class_depot(unsigned size_class) {
     uint32_t fit = FE_DEPOT_BYTES / (fe_class_magazine(size_class) * fe_class_size(size_class));
-    return fit > FE_DEPOT_MOST ? FE_DEPOT_MOST : fit;
+    return fit > FE_DEPOT_MOST ? FE_DEPOT_MOST : fit < 1 ? 1 : fit;
 }
 
 #endif

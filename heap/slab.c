@@ -294,8 +294,7 @@ static bool load_newest(struct fe_heap_core *heap, unsigned size_class) {
 }
 
 bool fe_slab_refill(struct fe_heap_core *heap, unsigned size_class) {
-    if (load_newest(heap, size_class))
-        return true;
+    /* First, and each time: more batches come home than go out, so that none stays in the inbox for long. */
     fe_remote_accept(heap, FE_ACCEPT_MOST);
     if (fe_magazine_slots(heap, size_class) != 0 || load_newest(heap, size_class) || fill(heap, size_class))
         return true;
@@ -322,6 +321,11 @@ static void shed(struct fe_heap_core *heap, unsigned size_class, uint32_t count)
  */
 void fe_magazine_full(struct fe_heap_core *heap, unsigned size_class) {
     struct fe_store *store = &heap->store[size_class];
+    /* First, since what it empties is what we need next. */
+    if (FE_UNLIKELY(store->batches >= fe_class_depot(size_class))) {
+        give_back_oldest(heap, size_class);
+        release_empty(heap, size_class, RELEASE_MOST, empties_kept(size_class));
+    }
     struct fe_batch *full = store->magazine, *fresh = fe_batch_obtain(heap, size_class);
     uint32_t most = fe_class_magazine(size_class), keep = most / 4;
     if (FE_UNLIKELY(fresh == NULL)) {
@@ -333,11 +337,13 @@ void fe_magazine_full(struct fe_heap_core *heap, unsigned size_class) {
         fresh->slot[n] = full->slot[most - keep + n];
     load(heap, fresh, keep);
     fe_depot_add(heap, full, most - keep);
-    if (FE_UNLIKELY((heap->overfull >> size_class & 1) != 0))
-        fe_depot_relieve(heap, size_class);
 }
 
 void fe_slab_trim(struct fe_heap_core *heap) {
+    for (struct fe_slot slot; fe_quarantine_leave(heap, true, &slot);) {
+        heap->store[fe_span_at(slot.block)->size_class].returned++;
+        return_slot(heap, &slot);
+    }
     for (unsigned size_class = 0; size_class < FE_CLASSES; size_class++) {
         struct fe_store *store = &heap->store[size_class];
         while (store->oldest != NULL)

@@ -20,11 +20,13 @@
 
 #include <drivers/drivers.h>
 #include <ferrite/program.h>
+#include <heap/exchange.h>
 #include <heap/page.h>
 #include <sched/clock.h>
 #include <sched/scheduler.h>
 
 #define MIB (UINT64_C(1) << 20)
+#define QUARANTINE_MOST (16 * MIB)
 
 FE_BOOT_MEMORY static struct fe_boot_info boot_info;
 
@@ -53,8 +55,33 @@ static fe_status read_settings(void) {
     return FE_OK;
 }
 
+static enum fe_heap_poison poison_setting(enum fe_heap_poison otherwise) {
+    static const char *const names[] = {
+        [FE_HEAP_POISON_OFF] = "off", [FE_HEAP_POISON_FIRST] = "first", [FE_HEAP_POISON_ALL] = "all"};
+    const char *value = fe_env("poison");
+    for (unsigned n = 0; value != NULL && n < FE_ARRAY_LENGTH(names); n++)
+        if (__builtin_strcmp(value, names[n]) == 0)
+            return (enum fe_heap_poison)n;
+    if (value != NULL)
+        fe_log_complain("command line: poison=%s: choose off, first or all; %s holds", value, names[otherwise]);
+    return otherwise;
+}
+
+static void configure_heap(void) {
+    struct fe_heap_settings heap = fe_heap_default_settings();
+    heap.seed = fe_env_number("seed", 1, 1, UINT64_MAX);
+    heap.poison = poison_setting(heap.poison);
+    heap.quarantine = (size_t)fe_env_number("quarantine", heap.quarantine, 0, QUARANTINE_MOST);
+#ifndef FE_CHECKED
+    if (heap.quarantine != 0)
+        fe_log_complain("command line: quarantine= is for checked builds (BUILD=checked); there is none");
+#endif
+    fe_heap_configure(&heap);
+}
+
 static fe_status init_pages(void) {
     const struct fe_boot_info *boot = &boot_info;
+    configure_heap();
     uint64_t base, end, needed = 0;
     fe_arch_early_direct(&base, &end);
     fe_status status = fe_page_init(boot->ram, boot->ram_count, boot->reserved, boot->reserved_count, base, end, &needed);

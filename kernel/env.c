@@ -24,6 +24,8 @@ static const struct known known[] = {
     {"slice", NULL, "microseconds that a task runs while others wait; 0: as long as it likes"},
     {"seed", NULL, "of the schedulers' random choices"},
     {"log", NULL, "which modules log at which level"},
+    {"poison", NULL, "off, first or all: how much of a freed block is filled and checked"},
+    {"quarantine", NULL, "checked builds: bytes of freed blocks that each core holds back from reuse"},
     {"leaks", NULL, "off, report or fail: blocks still live at the end"},
     {"grace", NULL, "milliseconds that weak tasks have to end in shutdown"},
     {"console", NULL, "terminal or pipe"},

@@ -6,7 +6,7 @@ deps:
 deps-run: deps
 	@tools/deps $(DEPS_RUN)
 deps-test:
-	@tools/deps build-x86_64 build-aarch64 build-host clang run-x86_64 run-aarch64 test model fuzz lint fetch
+	@tools/deps build-x86_64 build-aarch64 build-host clang run-x86_64 run-aarch64 test model fuzz lint test-heap-host fetch
 deps-model:
 	@tools/deps model
 deps-fuzz:

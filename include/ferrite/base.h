@@ -25,7 +25,9 @@ extern "C" {
 #define FE_CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* The most cores that one image can run. A machine with more uses the first FE_CORES_MAX of them. */
+#ifndef FE_CORES_MAX
 #define FE_CORES_MAX 64
+#endif
 
 /* Status of an operation: zero for success, negative for an error. */
 typedef enum fe_status {

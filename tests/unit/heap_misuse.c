@@ -126,6 +126,60 @@ Test(heap_misuse, an_overrun_into_a_free_block_is_caught) {
     fe_heap_free(low);
 }
 
+static void choose_poison(enum fe_heap_poison poison) {
+    struct fe_heap_settings settings = fe_heap_default_settings();
+    settings.poison = poison;
+    fe_heap_configure(&settings);
+    unit_machine(128 * MIB);
+}
+
+/* poison=all finds a write anywhere in a free block; poison=off finds none, and still no block is freed twice. */
+Test(heap_misuse, all_of_a_block_can_be_poisoned) {
+    choose_poison(FE_HEAP_POISON_ALL);
+    static const size_t offsets[] = {0, 63, 64, 2000, 4095};
+    for (unsigned n = 0; n < FE_ARRAY_LENGTH(offsets); n++) {
+        char expected[64];
+        unsigned char *block = fe_heap_alloc(4096);
+        fe_heap_free(block);
+        block[offsets[n]] = 0x11;
+        snprintf(expected, sizeof expected, "was written after it was freed: byte %zu is 0x11", offsets[n]);
+        unit_expect_fail(expected, (void)fe_heap_alloc(4096));
+    }
+}
+
+Test(heap_misuse, poison_can_be_left_out) {
+    choose_poison(FE_HEAP_POISON_OFF);
+    for (size_t bytes = 16; bytes <= 4096; bytes *= 4) {
+        unsigned char *block = fe_heap_alloc(bytes);
+        block[0] = 0x22;
+        fe_heap_free(block);
+        unit_expect_fail("was freed already", fe_heap_free(block));
+        unsigned char *again = fe_heap_alloc(bytes);
+        cr_assert_eq(again, block);
+        cr_assert_eq(again[0], 0x22, "nothing was written to it");
+        fe_heap_free(again);
+    }
+}
+
+/* Who knows where one block lies does not know where the next will. */
+static void first_blocks(uint64_t seed, uintptr_t *blocks) {
+    struct fe_heap_settings settings = fe_heap_default_settings();
+    settings.seed = seed;
+    fe_heap_configure(&settings);
+    unit_machine(128 * MIB);
+    for (unsigned n = 0; n < 32; n++)
+        blocks[n] = (uintptr_t)fe_heap_alloc(64) % 16384;
+}
+
+Test(heap_misuse, slots_come_in_an_order_of_the_seed) {
+    uintptr_t order[32];
+    first_blocks(12345, order);
+    unsigned ascending = 0;
+    for (unsigned n = 1; n < 32; n++)
+        ascending += order[n] == order[n - 1] + 64;
+    cr_assert_lt(ascending, 16, "%u of 31 follow each other", ascending);
+}
+
 static void *owner(void *argument) {
     unit_become_core(3);
     *(void **)argument = fe_heap_alloc(64);
