@@ -18,7 +18,14 @@
 #include <ferrite/panic.h>
 #include <stdatomic.h>
 
+/* A boot that is refused before there is memory maps the console to say so: three tables reach the first devices, and one more is
+ * spare. They lie below the entry code's root, which paging_init leaves behind. */
+#define POOL_PAGES 4
+
 typedef _Atomic uint64_t entry_t;
+
+FE_BOOT_MEMORY static uint64_t pool[POOL_PAGES][FE_TABLE_ENTRIES] __attribute__((aligned(4096)));
+FE_BOOT_MEMORY static unsigned pool_used; /* the boot core's, before there is another */
 
 uint64_t (*fe_arch_table_source)(void);
 
@@ -77,7 +84,11 @@ uint64_t fe_arch_table_pages(void) {
 
 /* A zeroed page for a table, or 0. Called with growth_lock held, or on the boot core alone. */
 static uint64_t new_table(void) {
-    uint64_t page = fe_arch_table_source ? fe_arch_table_source() : 0;
+    uint64_t page = 0;
+    if (fe_arch_table_source)
+        page = fe_arch_table_source();
+    else if (pool_used < POOL_PAGES && fe_arch_translate((uintptr_t)pool[pool_used], &page))
+        __builtin_memset(pool[pool_used++], 0, sizeof pool[0]);
     if (page)
         atomic_fetch_add_explicit(&table_pages, 1, memory_order_relaxed); /* statistics only */
     return page;
