@@ -130,6 +130,60 @@ Test(foreign, failures_are_the_tasks) {
     cr_assert_lt(memory.stack_bytes, (uint64_t)16 << 20, "stacks of failed calls were not given back");
 }
 
+/* Cleanups on both sides of the call, and in a callback of it: innermost first. */
+static _Atomic unsigned cleaned;
+
+static void clean(void *digit) {
+    atomic_store(&cleaned, atomic_load(&cleaned) * 10 + (unsigned)(uintptr_t)digit);
+}
+
+__attribute__((noinline)) static intptr_t fail_below(void *how) {
+    fe_defer(clean, (void *)1);
+    if (how == NULL)
+        fe_fail("below");
+    fault(how);
+    return 0;
+}
+
+static intptr_t call_back(void *how) {
+    fe_defer(clean, (void *)2);
+    return fe_foreign(fail_below, how); /* stays on the stack */
+}
+
+static intptr_t call_out(void *how) {
+    fe_defer(clean, (void *)3);
+    return fe_foreign(call_back, how);
+}
+
+Test(foreign, cleanups_run_on_both_stacks) {
+    for (uintptr_t how = 0; how < 2; how++) {
+        atomic_store(&cleaned, 0);
+        struct fe_task_result result = guest_result(call_out, (void *)how);
+        cr_assert_eq(result.outcome, how == 0 ? FE_FAILED : FE_FAULTED);
+#ifndef __clang__ /* which promises none on faults */
+        cr_assert_eq(atomic_load(&cleaned), 123u);
+#endif
+    }
+    cr_assert_eq(fe_foreign(dig_deep, DEEP), 1501);
+}
+
+/* A cleanup may make a foreign call of its own while the failed one's stack is still there. */
+static void dig_again(void *sum) {
+    *(_Atomic intptr_t *)sum = fe_foreign(dig_deep, (void *)100);
+}
+
+static intptr_t fail_and_dig(void *sum) {
+    fe_defer(dig_again, sum);
+    fe_task_function function = fail;
+    return in_foreign(&function);
+}
+
+Test(foreign, a_cleanup_may_make_another) {
+    static _Atomic intptr_t sum;
+    cr_assert_eq(guest_result(fail_and_dig, &sum).outcome, FE_FAILED);
+    cr_assert_eq(atomic_load(&sum), 101);
+}
+
 static intptr_t dig_too_deep(void *argument) {
     (void)argument;
     return (intptr_t)dig(3000);

@@ -159,6 +159,43 @@ static void finalize_badly(void *box) {
 
 static const struct fe_local_type bad = FE_LOCAL_TYPE_FINALIZED(struct node, trace_node, finalize_badly);
 
+/* A cleanup that allocates, after a trace function has failed in the midst of a collection. */
+static _Atomic unsigned failing_traces;
+
+static void trace_badly(const void *box, struct fe_local *heap) {
+    trace_node(box, heap);
+    if (((const struct node *)box)->id == 77 && atomic_fetch_add(&failing_traces, 1) == 0)
+        fe_fail("in a trace function");
+}
+
+static const struct fe_local_type untraceable = FE_LOCAL_TYPE(struct node, trace_badly);
+
+static void walk(void *ring_of_100) {
+    struct node *first = *(struct node **)ring_of_100;
+    for (int i = 0; i < 20000 && !guest_is_checked(); i++) /* a checked build takes us to be in the trace function */
+        fe_local_alloc(&plain);
+    unsigned length = 1;
+    for (struct node *at = first->next; at != first; at = at->next)
+        length++;
+    first->other = NULL;
+    atomic_store(&failing_traces, length);
+}
+
+static intptr_t fail_in_a_trace(void *argument) {
+    struct node *first = ring(&untraceable, 100, NULL);
+    fe_defer(walk, &first);
+    for (int i = 0; i < 20000; i++)
+        fe_local_alloc(&plain);
+    return (intptr_t)argument;
+}
+
+Test(local, a_trace_function_that_fails) {
+    atomic_store(&failing_traces, 0);
+    struct fe_task_result result = guest_result(fail_in_a_trace, NULL);
+    cr_assert_eq(result.outcome, FE_FAILED);
+    cr_assert_eq(atomic_load(&failing_traces), 100u);
+}
+
 static intptr_t end_with_bad_boxes(void *finalized) {
     ring(&bad, 100, finalized);
     return 0;
