@@ -46,8 +46,10 @@ void fe_ending_run(struct fe_tcb *task) {
             continue;
         }
         task->ending &= ~(1u << step);
-        if (fe_ending_steps[step])
-            fe_ending_steps[step](task);
+        /* Relaxed: see fe_ending_add_by. */
+        void (*function)(struct fe_tcb *) = __atomic_load_n(&fe_ending_steps[step], __ATOMIC_RELAXED);
+        if (function)
+            function(task);
         step = 0; /* it may have used what an earlier step takes care of */
     }
     task->doom = FE_DOOM_NONE;

@@ -14,7 +14,7 @@ $(error SANITIZE=$(SANITIZE): choose address or thread)
 endif
 ifneq ($(SANITIZE),)
 SWITCH_NAMES  := -Dfe_arch_switch=fe_x86_switch -Dfe_arch_resume=fe_x86_resume -Dfe_arch_call_on=fe_x86_call_on
-SANITIZER_FILE := -fno-sanitize=all $(if $(filter address,$(SANITIZE)),-DFE_SANITIZE_ADDRESS -D__SANITIZE_ADDRESS__,-DFE_SANITIZE_THREAD -D__SANITIZE_THREAD__)
+SANITIZER_FILE := -fexceptions -fno-sanitize=all $(if $(filter address,$(SANITIZE)),-DFE_SANITIZE_ADDRESS -D__SANITIZE_ADDRESS__,-DFE_SANITIZE_THREAD -D__SANITIZE_THREAD__)
 endif
 
 PORT_CFLAGS   := -U_FORTIFY_SOURCE -fvisibility=hidden -fcf-protection=none -ftls-model=initial-exec -mno-red-zone $(SANITIZE_FLAGS) $(if $(SANITIZE),-DFE_SANITIZED)

@@ -77,10 +77,34 @@ EXPORTED const char *__ubsan_default_options(void) {
 
 static __thread void (*beginning)(void *passed);
 
+/* The stack that the thread is on: a context's, or a foreign call's. Only through functions that are not inlined, since a
+ * context goes on in another thread after a switch. */
+struct bounds {
+    const void *bottom;
+    size_t bytes;
+};
+static __thread struct bounds here;
+
+static __attribute__((noinline)) struct bounds where(void) {
+    return here;
+}
+
+static __attribute__((noinline)) void arrive(void *fake, const void *bottom, size_t bytes) {
+    __sanitizer_finish_switch_fiber(fake, NULL, NULL);
+    here = (struct bounds){bottom, bytes};
+}
+
 /* The first code of a context. */
 static void begin(void *passed) {
-    __sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+    struct bounds beginning_on = where();
+    arrive(NULL, beginning_on.bottom, beginning_on.bytes);
     beginning(passed);
+}
+
+static __attribute__((noinline)) void depart(void **fake, void (*entry)(void *passed), const void *bottom, size_t bytes) {
+    beginning = entry;
+    here = (struct bounds){bottom, bytes};
+    __sanitizer_start_switch_fiber(fake, bottom, bytes);
 }
 
 void fe_host_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
@@ -93,45 +117,87 @@ void fe_host_context_make(struct fe_arch_context *context, void *stack_top, void
 }
 
 /* A scheduler's context is on its thread's own stack. */
-static void find_stack(struct fe_arch_context *context) {
-    pthread_attr_t attributes;
+static struct bounds thread_stack(void) {
     void *bottom = NULL;
     size_t bytes = 0;
+    pthread_attr_t attributes;
     if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
         pthread_attr_getstack(&attributes, &bottom, &bytes);
         pthread_attr_destroy(&attributes);
     }
-    context->bottom = bottom;
-    context->bytes = bytes;
+    return (struct bounds){bottom, bytes};
 }
 
 void *fe_arch_switch(struct fe_arch_context *from, const struct fe_arch_context *to, void *passed) {
-    if (!from->bottom)
-        find_stack(from);
+    struct bounds on = where();
+    if (!on.bottom)
+        on = thread_stack();
+    from->bottom = on.bottom;
+    from->bytes = on.bytes;
     from->entry = NULL;
-    beginning = to->entry;
-    __sanitizer_start_switch_fiber(&from->fiber, to->bottom, to->bytes);
+    depart(&from->fiber, to->entry, to->bottom, to->bytes);
     passed = fe_x86_switch(from, to, passed);
-    __sanitizer_finish_switch_fiber(from->fiber, NULL, NULL);
+    arrive(from->fiber, from->bottom, from->bytes);
     return passed;
 }
 
 void fe_arch_resume(void *passed, const struct fe_arch_context *to) {
-    beginning = to->entry;
-    __sanitizer_start_switch_fiber(NULL, to->bottom, to->bytes);
+    depart(NULL, to->entry, to->bottom, to->bytes);
     fe_x86_resume(passed, to);
 }
 
 void fe_host_frames_dropped(uintptr_t stack_pointer, const void *stack_top) {
     uintptr_t top = (uintptr_t)stack_top;
-    if (top - stack_pointer > STACK_MOST) /* it was on a foreign call's */
+    if (stack_pointer - top < CONTEXT_BYTES) { /* they are to be unwound, from a call below them */
+        struct bounds on = where();
+        uintptr_t end = (uintptr_t)on.bottom + on.bytes;
+        if (top < end)
+            __asan_unpoison_memory_region(stack_top, end - top);
+        return;
+    }
+    if (top - stack_pointer > STACK_MOST) { /* it was on a foreign call's */
         stack_pointer = top - CONTEXT_BYTES;
+        depart(NULL, NULL, (void *)stack_pointer, CONTEXT_BYTES);
+        arrive(NULL, (void *)stack_pointer, CONTEXT_BYTES);
+    }
     __asan_unpoison_memory_region((void *)stack_pointer, top - stack_pointer);
 }
 
-/* A foreign call's stack may hold the shadow of a call that never returned. */
+/* Foreign calls. The stack may hold the shadow of a call that never returned. */
+struct call {
+    intptr_t (*function)(void *argument);
+    void *argument, *fake;
+    struct bounds from, to;
+    bool returned;
+};
+
+static intptr_t there(void *argument) {
+    struct call *call = argument;
+    arrive(NULL, call->to.bottom, call->to.bytes);
+    return call->function(call->argument);
+}
+
+/* Back on the caller's stack: by a return, or by an unwinder that has crossed the call. */
+static void back(struct call *call) {
+    void *fake;
+    depart(&fake, NULL, call->from.bottom, call->from.bytes);
+    arrive(call->fake, call->from.bottom, call->from.bytes);
+    if (!call->returned)
+        __asan_unpoison_memory_region(call->from.bottom, call->from.bytes); /* frames there will not be left as usual, either */
+}
+
 intptr_t fe_arch_call_on(void *stack_top, intptr_t (*function)(void *), void *argument, uintptr_t *left) {
-    __asan_unpoison_memory_region((char *)stack_top - FE_FOREIGN_STACK_BYTES, FE_FOREIGN_STACK_BYTES);
-    return fe_x86_call_on(stack_top, function, argument, left);
+    __attribute__((cleanup(back))) struct call call = {
+        .function = function,
+        .argument = argument,
+        .from = where(),
+        .to = {(char *)stack_top - FE_FOREIGN_STACK_BYTES, FE_FOREIGN_STACK_BYTES}};
+    if (!call.from.bottom)
+        call.from = thread_stack();
+    __asan_unpoison_memory_region(call.to.bottom, call.to.bytes);
+    depart(&call.fake, NULL, call.to.bottom, call.to.bytes);
+    intptr_t value = fe_x86_call_on(stack_top, there, &call, left);
+    call.returned = true;
+    return value;
 }
 #endif

@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 /* Bytes of a foreign call's stack: of addresses; memory is taken as it is touched, and given back afterwards. */
-#define FE_FOREIGN_STACK_BYTES (((size_t)2 << 20) - 8192)
+#define FE_FOREIGN_STACK_BYTES (((size_t)2 << 20) - ((size_t)64 << 10))
 
 /*
  * Calls function(argument) on a stack of FE_FOREIGN_STACK_BYTES and returns what it returns.

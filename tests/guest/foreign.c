@@ -141,7 +141,7 @@ __attribute__((noinline)) static intptr_t fail_below(void *how) {
     fe_defer(clean, (void *)1);
     if (how == NULL)
         fe_fail("below");
-    fault(how);
+    fault((void *)((uintptr_t)how * 8));
     return 0;
 }
 
