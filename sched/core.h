@@ -96,6 +96,17 @@ struct fe_scheduler {
     struct fe_ring ring __attribute__((aligned(FE_CACHE_LINE)));
 };
 
+/* Of the bytes only `kills` is written by other cores, under kills_lock; relaxed: a hint to look at what that guards. */
+static inline uint64_t fe_unusual_any(const volatile union fe_unusual *unusual) {
+    return __atomic_load_n(&unusual->any, __ATOMIC_RELAXED);
+}
+static inline bool fe_unusual_kills(const volatile union fe_unusual *unusual) {
+    return __atomic_load_n(&unusual->kills, __ATOMIC_RELAXED) != 0;
+}
+static inline void fe_unusual_kills_set(volatile union fe_unusual *unusual, uint8_t kills) {
+    __atomic_store_n(&unusual->kills, kills, __ATOMIC_RELAXED);
+}
+
 _Static_assert(offsetof(union fe_unusual, alone) < sizeof(uint32_t) &&
                    offsetof(union fe_unusual, overflow) == sizeof(uint32_t),
                "`leaving` sees the first four, and no more");
@@ -239,7 +250,7 @@ static inline __attribute__((always_inline)) void fe_scheduler_ready_front(struc
 
 /* The scheduler is about to run a task, and the clock stands: whether nothing else is ready here, nor anything due. */
 static inline bool fe_alone_still(const struct fe_scheduler *self) {
-    union fe_unusual seen = {.any = self->unusual.any};
+    union fe_unusual seen = {.any = fe_unusual_any(&self->unusual)};
     return seen.alone && !seen.attention && !seen.kills;
 }
 

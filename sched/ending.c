@@ -46,7 +46,7 @@ void fe_ending_run(struct fe_tcb *task) {
             continue;
         }
         task->ending &= ~(1u << step);
-        /* Relaxed: see fe_ending_add_by. */
+        /* Relaxed: see fe_ending_know. */
         void (*function)(struct fe_tcb *) = __atomic_load_n(&fe_ending_steps[step], __ATOMIC_RELAXED);
         if (function)
             function(task);

@@ -32,9 +32,12 @@ static inline void fe_ending_add(struct fe_tcb *task, enum fe_ending_step step) 
 
 /* The same, for a step that ending.c's table need not know of before somebody asks for it. */
 extern void (*fe_ending_steps[FE_ENDING_STEPS])(struct fe_tcb *task);
-static inline void fe_ending_add_by(struct fe_tcb *task, enum fe_ending_step step, void (*function)(struct fe_tcb *task)) {
+static inline void fe_ending_know(enum fe_ending_step step, void (*function)(struct fe_tcb *task)) {
     /* Relaxed: every core writes the same, and each reads it only after it has itself, or the task whose step it is. */
     __atomic_store_n(&fe_ending_steps[step], function, __ATOMIC_RELAXED);
+}
+static inline void fe_ending_add_by(struct fe_tcb *task, enum fe_ending_step step, void (*function)(struct fe_tcb *task)) {
+    fe_ending_know(step, function);
     fe_ending_add(task, step);
 }
 

@@ -228,7 +228,7 @@ fe_status fe_scheduler_try_group_of(uint64_t cores, fe_scheduler_id *id) {
     struct fe_group *group = fe_heap_try_alloc(sizeof *group);
     if (!group)
         return FE_ENOMEM;
-    fe_ending_steps[FE_ENDING_GROUP] = leave_group;
+    fe_ending_know(FE_ENDING_GROUP, leave_group);
     *group = (struct fe_group){.cores = cores};
     group->ready.tail = &group->ready.head;
     fe_spinlock_acquire(&groups()->lock);

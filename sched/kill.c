@@ -48,7 +48,7 @@ static void list_unseen(struct fe_tcb *tcb) {
     }
     for (unsigned i = 0; i < fe_sched.cores; i++)
         if (fe_sched.schedulers[i])
-            fe_sched.schedulers[i]->unusual.kills = 1;
+            fe_unusual_kills_set(&fe_sched.schedulers[i]->unusual, 1);
     fe_spinlock_release(&fe_sched.kills_lock);
 }
 
@@ -60,7 +60,7 @@ void fe_kill_poll(struct fe_scheduler *self) {
         tcb->kill_listed = false;
     }
     if (!fe_sched.kills)
-        self->unusual.kills = 0;
+        fe_unusual_kills_set(&self->unusual, 0);
     fe_spinlock_release(&fe_sched.kills_lock);
 }
 

@@ -98,7 +98,7 @@ static void start(struct fe_scheduler *self) {
 
 /* Only the owner's code, or a handler that interrupted the program's. */
 static bool is_wanted(struct fe_scheduler *self) {
-    return self->unusual.attention || self->unusual.kills || fe_group_wants(self) ||
+    return self->unusual.attention || fe_unusual_kills(&self->unusual) || fe_group_wants(self) ||
            (self->lifo != NULL && self->lifo != FE_LIFO_CLOSED) || self->pinned.head || self->overflow.head ||
            fe_ring_length(&self->ring) || !fe_inbox_empty(&self->inbox);
 }

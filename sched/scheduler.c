@@ -229,7 +229,7 @@ static void after_yield(struct fe_tcb *task) {
 }
 
 static __attribute__((noinline)) void yield_slowly(struct fe_scheduler *self) {
-    union fe_unusual seen = {.any = self->unusual.any};
+    union fe_unusual seen = {.any = fe_unusual_any(&self->unusual)};
     seen.pinned = 0;
     if (seen.any == ((union fe_unusual){.alone = 1}).any && self->ticks_left >= 0)
         return;         /* there is nobody else */
@@ -246,7 +246,8 @@ void fe_task_yield(void) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_scheduler *self = fe_scheduler_self();
     /* Counts even if there is nobody else: a task that is alone must let the inbox be looked at, too. */
-    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(self->unusual.any != 0) || FE_UNLIKELY(self->lifo != NULL)) {
+    if (FE_UNLIKELY(--self->ticks_left < 0) || FE_UNLIKELY(fe_unusual_any(&self->unusual) != 0) ||
+        FE_UNLIKELY(self->lifo != NULL)) {
         yield_slowly(self);
         return;
     }
@@ -318,7 +319,7 @@ static void poll(struct fe_scheduler *self) {
     fe_heap_poll();
     if (FE_UNLIKELY(self->reserve_count < FE_STACK_RESERVE))
         fe_stack_refill(self);
-    if (FE_UNLIKELY(self->unusual.kills))
+    if (FE_UNLIKELY(fe_unusual_kills(&self->unusual)))
         fe_kill_poll(self);
     if (ended_here(self) != self->ended_checked)
         look_for_termination(self);

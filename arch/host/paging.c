@@ -131,6 +131,7 @@ fe_status fe_arch_reserve_tables(uintptr_t address, size_t bytes) {
  * handler calls it again. So with one a stack's first 56 KiB (all that most have) come at once, though their memory does not.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAY_BE_THERE true
 static void map_rest(uintptr_t address) {
     uintptr_t low = (address & ~(((uintptr_t)64 << 10) - 1)) + 2 * FE_PAGE_SIZE; /* a slot's bound, if it is a small one */
     struct uffdio_zeropage rest = {.range = {low, address - low}};
@@ -138,6 +139,7 @@ static void map_rest(uintptr_t address) {
         (void)ioctl(fault_file, UFFDIO_ZEROPAGE, &rest); /* fails where they have come already */
 }
 #else
+#define MAY_BE_THERE false
 static void map_rest(uintptr_t address) {
     (void)address;
 }
@@ -146,7 +148,7 @@ static void map_rest(uintptr_t address) {
 void fe_arch_map_page(uintptr_t address, uint64_t physical) {
     fe_check(in_stacks(address));
     struct uffdio_copy copy = {.dst = address, .src = (uintptr_t)zero_page, .len = FE_PAGE_SIZE};
-    if (fault_file >= 0 ? ioctl(fault_file, UFFDIO_COPY, &copy) != 0
+    if (fault_file >= 0 ? ioctl(fault_file, UFFDIO_COPY, &copy) != 0 && !(MAY_BE_THERE && errno == EEXIST)
                         : mprotect((void *)address, FE_PAGE_SIZE, PROT_READ | PROT_WRITE) != 0)
         fe_panic("Linux gives no memory for the stack page at %#lx (error %d): %s", (unsigned long)address, errno,
                  fault_file >= 0 ? "it is out of memory" : "without userfaultfd there may be too many mappings");

@@ -20,7 +20,7 @@
 #endif
 
 /* For functions that do on purpose what a sanitizer would report. */
-#define GUEST_WILD __attribute__((no_sanitize("address", "undefined")))
+#define GUEST_WILD __attribute__((no_sanitize("address", "thread", "undefined")))
 
 #define HANG (20 * GUEST_SLOWER * FE_SECOND)
 

@@ -442,7 +442,7 @@ static void trap(void) {
 }
 static void (*volatile const call_trap)(void) = trap;
 
-static intptr_t break_down(void *argument) {
+GUEST_WILD static intptr_t break_down(void *argument) {
     uint64_t random = (uintptr_t)argument;
     fe_defer(note_end, NULL);
     fe_owned(char) block = fe_heap_alloc(16 + random % 500);
@@ -455,7 +455,7 @@ static intptr_t break_down(void *argument) {
         *(volatile int *)0 = 1;
         break;
     case 1:
-        *(volatile int *)(uintptr_t)(0x1234567890000000 + random) = 1;
+        *(volatile int *)(uintptr_t)(0x1234567890000000 + (random & ~UINT64_C(7))) = 1;
         break;
     case 2:
         recurse(0);
@@ -467,7 +467,7 @@ static intptr_t break_down(void *argument) {
         ((void (*)(void))(never ? (uintptr_t)recurse : 16))();
         break;
     case 5:
-        fe_pipe_send(out, (const void *)(uintptr_t)(random & 0xffff));
+        fe_pipe_send(out, (const void *)(uintptr_t)(random & 0xfff8));
         break;
     case 6:
         fe_fail("injected");
