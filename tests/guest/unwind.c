@@ -355,7 +355,9 @@ Test(unwind, overflow_inside_the_runtime) {
     cr_expect_eq(result.fault, FE_FAULT_STACK_OVERFLOW, "%s", result.message);
     cr_expect_gt(entered, 50u);
     cr_expect_eq(went_on, entered - 1, "it fails where the operation ends");
+#ifndef __SANITIZE_THREAD__ /* there it is the sanitizer's library that meets the bound: nothing unwinds from there */
     cr_expect_eq(left, entered + 1, "and cleans up");
+#endif
 }
 
 /* A scope's usual ends. */
