@@ -314,7 +314,8 @@ static void poll(struct fe_scheduler *self) {
     count_switches(self);
     if (FE_UNLIKELY(fe_machine.poll != NULL))
         fe_machine.poll();
-    fe_scheduler_drain(self);
+    if (FE_UNLIKELY(!fe_inbox_empty(&self->inbox)))
+        fe_scheduler_drain(self);
     fe_timers_poll(self);
     fe_heap_poll();
     if (FE_UNLIKELY(self->reserve_count < FE_STACK_RESERVE))

@@ -90,8 +90,8 @@ void fe_event_post(struct fe_event *event); /* any context */
  * killed: if fe_park_killed() says so, the waiter undoes what it has announced and calls fe_park_die().
  */
 struct fe_tcb *fe_park_self(void);
-void fe_park(void); /* task context; blocks unless unparked since the last park */
-void fe_park_until(fe_nanoseconds deadline);
+void fe_park(void);                          /* task context; blocks unless unparked since the last park */
+bool fe_park_until(fe_nanoseconds deadline); /* the same; true: the deadline has passed. false: it may have */
 bool fe_park_killed(void);
 FE_NORETURN void fe_park_die(void);
 void fe_unpark(struct fe_tcb *tcb); /* any context but interrupt handlers: those post an event */

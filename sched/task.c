@@ -426,15 +426,18 @@ void fe_park(void) {
     fe_scheduler_park(self, self->current);
 }
 
-void fe_park_until(fe_nanoseconds deadline) {
+bool fe_park_until(fe_nanoseconds deadline) {
     if (FE_LIKELY(deadline == FE_FOREVER)) {
         fe_park();
-        return;
+        return false;
     }
     struct fe_tcb *task = fe_park_self();
     fe_timer_set(&task->timer, deadline);
     fe_park();
+    if (fe_timer_fired(&task->timer))
+        return true;
     fe_timer_set(&task->timer, FE_FOREVER);
+    return false;
 }
 
 void fe_unpark(struct fe_tcb *tcb) {
@@ -450,11 +453,9 @@ void fe_task_sleep_until(fe_nanoseconds deadline) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     if (fe_time_now() >= deadline)
         return;
-    fe_park_until(deadline);
-    while (FE_UNLIKELY(fe_time_now() < deadline)) {
+    while (!fe_park_until(deadline)) {
         if (fe_kill_due(fe_park_self()))
             fe_kill_act(fe_park_self());
-        fe_park_until(deadline);
     }
 }
 

@@ -35,4 +35,9 @@ void fe_timer_init(struct fe_timer *timer, void (*handler)(struct fe_timer *time
  * scheduler context. Constant time; about 40 instructions at home. */
 void fe_timer_set(struct fe_timer *timer, fe_nanoseconds deadline);
 
+/* Whether it has fired since it was last set to a deadline, which has passed then. False may be late. Its user. */
+static inline bool fe_timer_fired(const struct fe_timer *timer) {
+    return fe_load_acquire(&timer->state) == FE_TIMER_IDLE; /* pairs with fired (timer.c): the node is out of its wheel */
+}
+
 #endif

@@ -290,20 +290,22 @@ FE_LENIENT fe_status fe_pipe_try_send(fe_sender sender, const void *value) {
 
 /* Receiving ------------------------------------------------------------------------------------------------------- */
 
-SHORT fe_status take_now(struct fe_pipe *pipe, void *value) {
-    if (fe_pipe_is_meeting(pipe))
-        return fe_meet_try_receive(pipe, value);
-    for (bool again = true; again;) {
+/* Found nothing at first. What was sent may lie behind a push that another core has half done (inbox.h): for a moment. */
+LONG fe_status take_later(struct fe_pipe *pipe, void *value) {
+    while (pipe->kind == FE_PIPE_LIST && !fe_inbox_empty(&fe_pipe_list(pipe)->inbox)) {
         if (take_any(pipe, value))
             return FE_OK;
-        /* What was sent may lie behind a push that another core has half done (inbox.h). It is no longer than that. */
-        again = pipe->kind == FE_PIPE_LIST && !fe_inbox_empty(&fe_pipe_list(pipe)->inbox);
-        if (again)
-            fe_arch_relax();
+        fe_arch_relax();
     }
     if (!fe_ends_closed_last(&pipe->closed))
         return FE_EAGAIN;
     return take_any(pipe, value) ? FE_OK : FE_ECLOSED;
+}
+
+SHORT fe_status take_now(struct fe_pipe *pipe, void *value) {
+    if (fe_pipe_is_meeting(pipe))
+        return fe_meet_try_receive(pipe, value);
+    return take_any(pipe, value) ? FE_OK : take_later(pipe, value);
 }
 
 fe_status fe_pipe_take(struct fe_pipe *pipe, void *value) {

@@ -74,11 +74,12 @@ void fe_wheel_advance(struct fe_wheel *wheel, uint64_t now, void (*due)(struct f
             next = first_due(wheel, level, begin);
             break;
         }
-        struct fe_wheel_node **slot = slot_at(wheel, level, begin), *only = *slot;
+        unsigned index = (unsigned)(begin >> (level * FE_WHEEL_BITS)) & (FE_WHEEL_SLOTS - 1);
+        struct fe_wheel_node **slot = &wheel->slots[level][index], *only = *slot;
         bool in_turn = (only->tick - begin) >> (level * FE_WHEEL_BITS) == 0; /* else: on the last level, for a later turn */
         if (only->next == NULL && only->tick <= now && in_turn) {            /* need not be moved down step by step */
             *slot = NULL;
-            fe_wheel_slot_empty(wheel, level, (unsigned)(slot - wheel->slots[level]));
+            fe_wheel_slot_empty(wheel, level, index);
             only->link = NULL;
             wheel->now = only->tick;
             due(only);
