@@ -49,13 +49,13 @@ void show_results(void) {
         options.name = "somehow";
         struct fe_task_result result;
         fe_assert(fe_task_join(fe_task_spawn(end_somehow, (void *)how, &options), &result) == FE_OK);
-        fe_print("  the task %s", outcomes[result.outcome]);
+        const char *outcome = outcomes[result.outcome];
         if (result.outcome == FE_RETURNED)
-            fe_print(" %ld\n", (long)result.value);
+            fe_print("  the task %s %ld\n", outcome, (long)result.value);
         else if (result.outcome == FE_FAULTED)
-            fe_print(" at address %#lx\n", (unsigned long)result.fault_address);
+            fe_print("  the task %s at address %#lx\n", outcome, (unsigned long)result.fault_address);
         else
-            fe_print(": %.19s\n", result.message); /* where follows, in file and line */
+            fe_print("  the task %s: %.19s\n", outcome, result.message); /* where follows, in file and line */
     }
 }
 
@@ -113,10 +113,11 @@ void show_pipes(void) {
 
     numbers_open(&out, &in, FE_RENDEZVOUS, 0);
     fe_task counter = fe_task_spawn(count_to_three, &out, NULL);
-    fe_print("  received");
-    while (numbers_receive_until(in, &number, FE_FOREVER) == FE_OK)
-        fe_print(" %llu", (unsigned long long)number);
-    fe_print(", then closed\n");
+    char text[32] = ""; /* a line that is printed whole stays whole, whatever is logged meanwhile */
+    size_t length = 0;
+    while (numbers_receive_until(in, &number, FE_FOREVER) == FE_OK && length < sizeof text)
+        length += (size_t)fe_format(text + length, sizeof text - length, " %llu", (unsigned long long)number);
+    fe_print("  received%s, then closed\n", text);
     fe_task_join(counter, NULL);
     numbers_close_port(in);
 
