@@ -196,7 +196,8 @@ void *fe_local_make(struct fe_local *heap, const struct fe_local_type *type, siz
 
 /* Which box ------------------------------------------------------------------------------------------------------- */
 
-struct fe_local_box *fe_local_find(const struct fe_local *heap, uintptr_t address) {
+/* A stack that is scanned may hold the address of any block, which another core is writing: its words are only compared. */
+FE_GLANCE struct fe_local_box *fe_local_find(const struct fe_local *heap, uintptr_t address) {
     struct fe_heap_place place = fe_heap_find((const void *)address);
     if (place.state == NULL || fe_slot_state(place.state) != FE_SLOT_LIVE)
         return NULL;

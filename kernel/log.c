@@ -281,8 +281,9 @@ void fe_log_drain_locked(bool only_at_line_start) {
         char text[FE_LOG_LINE_MAX + 1];
         uint64_t at = atomic_load_explicit(&ring->tail, memory_order_relaxed) + sizeof(record);
         uint64_t next = copy_out(ring, at, text, record.bytes);
-        atomic_store_explicit(&ring->tail, next, memory_order_release); /* pairs with the acquire in put() */
         fe_log_print_locked(&record, text);
+        /* Now: of a core that is stopped while it prints, the panic finds the line here. Pairs with the acquire in put(). */
+        atomic_store_explicit(&ring->tail, next, memory_order_release);
         report_dropped(ring);
     }
 }

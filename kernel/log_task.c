@@ -28,6 +28,8 @@ _Static_assert(sizeof(struct fe_log_message) <= FE_PIPE_VALUE_MAX, "a line fits 
 static fe_sender sender;
 static fe_port port;
 static fe_task task;
+/* The log task's: what is in the pipe no longer, or in no ring yet. No module: nothing is. */
+static struct fe_log_message in_hand;
 
 static void report_dropped(uint32_t *reported) {
     uint32_t dropped = atomic_load_explicit(&fe_kernel_state.log_dropped, memory_order_relaxed); /* a count: orders nothing */
@@ -44,14 +46,14 @@ static void report_dropped(uint32_t *reported) {
 static intptr_t write_lines(void *unused) {
     (void)unused;
     uint32_t reported = 0;
-    struct fe_log_message message;
     for (;;) {
-        fe_pipe_receive(port, &message);
-        if (message.record.module == NULL) { /* fe_log_task_finish */
+        fe_pipe_receive(port, &in_hand);
+        if (in_hand.record.module == NULL) { /* fe_log_task_finish */
             report_dropped(&reported);
             return 0;
         }
-        fe_log_put(&message.record, message.text);
+        fe_log_put(&in_hand.record, in_hand.text);
+        in_hand.record.module = NULL;
         if (fe_port_pending(port) == 0)
             report_dropped(&reported);
         fe_console_flush();
@@ -92,9 +94,13 @@ void fe_log_rescue_locked(void) {
     if (!atomic_load_explicit(&fe_kernel_state.log_task, memory_order_relaxed))
         return;
     struct fe_log_message message;
-    while (fe_pipe_try_receive(port, &message) == FE_OK) {
-        fe_console_fresh_line_locked();
+    bool more = fe_pipe_try_receive(port, &message) == FE_OK;
+    fe_console_fresh_line_locked();
+    /* The log task's core may have been stopped anywhere: while it copied the line (which is the pipe's first then), or after. */
+    if (in_hand.record.module != NULL &&
+        !(more && message.record.counter == in_hand.record.counter && message.record.core == in_hand.record.core))
+        fe_log_print_locked(&in_hand.record, in_hand.text);
+    for (; more; more = fe_pipe_try_receive(port, &message) == FE_OK)
         if (message.record.module != NULL)
             fe_log_print_locked(&message.record, message.text);
-    }
 }
