@@ -5,8 +5,8 @@
  * It is linked only into images that have cleanups at all: those refer to the personality function for C, which comes with
  * the unwinder. In the others there is nothing to run, and the references here are null.
  *
- * The unwinding ends early at a frame without a table: what is above it is lost, and the steps still release what the task
- * is known to own. A cleanup that fails ends it early, too (fe_fail_at).
+ * The unwinding ends early at a frame without a table: what the frames above it own is lost. A cleanup that fails ends it
+ * early, too (fe_fail_at).
  *
  * Rejected: longjmp out of nested handlers (each entry would pay), a list of cleanups in the control block (likewise), C++
  * exceptions proper (two phases, and nothing here catches).
