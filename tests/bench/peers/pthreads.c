@@ -306,15 +306,25 @@ static size_t resident(void) {
     return here * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static sem_t arrived;
+
+static void *idle_thread(void *cell) {
+    sem_post(&arrived);
+    get(cell);
+    return NULL;
+}
+
 static double idle(void) {
     static pthread_t threads[IDLERS];
     static struct cell idle_cells[IDLERS];
     size_t before = resident();
+    sem_init(&arrived, 0, 0);
     for (size_t i = 0; i < IDLERS; i++)
         sem_init(&idle_cells[i].full, 0, 0);
     for (size_t i = 0; i < IDLERS; i++)
-        threads[i] = start((void *(*)(void *))(void *)get, &idle_cells[i]);
-    usleep(200000);
+        threads[i] = start(idle_thread, &idle_cells[i]);
+    for (size_t i = 0; i < IDLERS; i++)
+        sem_wait(&arrived);
     double bytes = (double)(resident() - before) / IDLERS;
     for (size_t i = 0; i < IDLERS; i++)
         put(&idle_cells[i], 0);
