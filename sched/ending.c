@@ -2,7 +2,7 @@
  * The end of a task, in order:
  *
  *   1 cleanups           the task's frames are unwound
- *   2 the steps below    task-local data, local heap, what it still owns, result ports
+ *   2 the steps below    task-local data, local heap, result ports
  *   3 the result         to whoever joins it (task.c, after_end), on the next context
  *   4 its stack          recycled by the joiner, or in 3 if there will be none
  *

@@ -15,7 +15,6 @@ enum fe_ending_step {
     FE_ENDING_SECTIONS, /* it was in a section (kill.c, preempt.c), or was killed */
     FE_ENDING_DATA,     /* task-local data: destructors */
     FE_ENDING_LOCAL,    /* the local heap: finalizers, then its memory */
-    FE_ENDING_OWNED,    /* blocks and pipe ends that it still owns: kept free, nobody asks for it yet */
     FE_ENDING_FOREIGN,  /* the stack of a foreign call that did not return */
     FE_ENDING_RESULT,   /* who asked to be told, other than by joining, is told */
     FE_ENDING_GROUP,    /* it leaves its group (group.c) */
