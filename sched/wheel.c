@@ -11,7 +11,7 @@
 static uint64_t first_slot(const struct fe_wheel *wheel, unsigned level) {
     uint64_t used = wheel->used[level];
     unsigned shift = level * FE_WHEEL_BITS;
-    unsigned position = (unsigned)(wheel->now >> shift) & (FE_WHEEL_SLOTS - 1);
+    unsigned position = fe_wheel_slot(level, wheel->now);
     uint64_t turn_bits = (UINT64_C(1) << (shift + FE_WHEEL_BITS)) - 1; /* 36 bits on the last level */
     uint64_t turn = wheel->now & ~turn_bits;
     uint64_t ahead = used & (UINT64_MAX << position << 1);
@@ -20,16 +20,12 @@ static uint64_t first_slot(const struct fe_wheel *wheel, unsigned level) {
     return turn + turn_bits + 1 + ((uint64_t)__builtin_ctzll(used) << shift);
 }
 
-static struct fe_wheel_node **slot_at(struct fe_wheel *wheel, unsigned level, uint64_t tick) {
-    return &wheel->slots[level][(tick >> (level * FE_WHEEL_BITS)) & (FE_WHEEL_SLOTS - 1)];
-}
-
 /* Takes the list out of the slot of `level` that begins at `begin`, and fires its timers or moves them down. */
 static void turn_to(struct fe_wheel *wheel, unsigned level, uint64_t begin, void (*due)(struct fe_wheel_node *node)) {
-    struct fe_wheel_node **slot = slot_at(wheel, level, begin);
-    struct fe_wheel_node *list = *slot;
-    *slot = NULL;
-    fe_wheel_slot_empty(wheel, level, (unsigned)(slot - wheel->slots[level]));
+    unsigned index = fe_wheel_slot(level, begin);
+    struct fe_wheel_node *list = wheel->slots[level][index];
+    wheel->slots[level][index] = NULL;
+    fe_wheel_slot_empty(wheel, level, index);
     wheel->now = begin;
     /* The list stays linked to a head of ours, so that due() may remove timers that have not been reached yet. */
     list->link = &list;
@@ -52,7 +48,7 @@ static uint64_t first_due(struct fe_wheel *wheel, unsigned level, uint64_t begin
     unsigned left = FE_WHEEL_LOOK;
     if (level == 0 || level == FE_WHEEL_LEVELS - 1) /* the last level's may be for a later turn */
         return begin;
-    for (const struct fe_wheel_node *node = *slot_at(wheel, level, begin); node; node = node->next) {
+    for (const struct fe_wheel_node *node = wheel->slots[level][fe_wheel_slot(level, begin)]; node; node = node->next) {
         if (left-- == 0)
             return begin;
         if (node->tick < first)
@@ -74,7 +70,7 @@ void fe_wheel_advance(struct fe_wheel *wheel, uint64_t now, void (*due)(struct f
             next = first_due(wheel, level, begin);
             break;
         }
-        unsigned index = (unsigned)(begin >> (level * FE_WHEEL_BITS)) & (FE_WHEEL_SLOTS - 1);
+        unsigned index = fe_wheel_slot(level, begin);
         struct fe_wheel_node **slot = &wheel->slots[level][index], *only = *slot;
         bool in_turn = (only->tick - begin) >> (level * FE_WHEEL_BITS) == 0; /* else: on the last level, for a later turn */
         if (only->next == NULL && only->tick <= now && in_turn) {            /* need not be moved down step by step */

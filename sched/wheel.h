@@ -52,10 +52,15 @@ static inline unsigned fe_wheel_level(uint64_t now, uint64_t tick) {
     return level < FE_WHEEL_LEVELS ? level : FE_WHEEL_LEVELS - 1;
 }
 
+/* The slot of `level` in which `tick` lies. */
+static inline unsigned fe_wheel_slot(unsigned level, uint64_t tick) {
+    return (unsigned)(tick >> (level * FE_WHEEL_BITS)) & (FE_WHEEL_SLOTS - 1);
+}
+
 /* Puts `node` in for node->tick, which must be later than wheel->now. */
 static inline void fe_wheel_insert(struct fe_wheel *wheel, struct fe_wheel_node *node) {
     unsigned level = fe_wheel_level(wheel->now, node->tick);
-    unsigned slot = (unsigned)(node->tick >> (level * FE_WHEEL_BITS)) & (FE_WHEEL_SLOTS - 1);
+    unsigned slot = fe_wheel_slot(level, node->tick);
     struct fe_wheel_node **head = &wheel->slots[level][slot];
     node->next = *head;
     if (node->next)
