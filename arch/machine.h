@@ -52,6 +52,8 @@ struct fe_machine {
     void (*interrupt_dispatch)(unsigned vector);
     /* Makes `core` take the wake-up interrupt. Any context. */
     void (*wake)(unsigned core);
+    /* Where `core` is, be its interrupts masked; false: it does not say. NULL: the machine has no interrupt for that. */
+    bool (*sample)(unsigned core, struct fe_arch_place *place);
     /* Makes every other core that runs take the stop interrupt (x86_64: NMI) and halt, for a panic. */
     void (*stop_others)(void);
 

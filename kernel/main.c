@@ -18,6 +18,7 @@
 #include "shutdown.h"
 #include "state.h"
 #include "symbols.h"
+#include "watchdog.h"
 
 #include <ferrite/context.h>
 #include <ferrite/env.h>
@@ -100,6 +101,7 @@ static void task_failed(fe_task task, const char *name, const struct fe_task_res
 
 void fe_main_set_hooks(void) {
     fe_sched_hooks.task_failed = task_failed;
+    fe_watchdog_set_hooks();
 }
 
 fe_status fe_main_spawn(void) {

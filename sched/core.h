@@ -85,9 +85,12 @@ struct fe_scheduler {
     struct fe_wheel wheel;
     struct fe_event group_hint; /* posted by any core: look at the groups (group.c) */
     fe_nanoseconds armed;       /* what the one-shot timer is set to; FE_FOREVER: nothing */
-    fe_nanoseconds soft;        /* the first instant of `clock`, which is not in the wheel */
+    fe_nanoseconds soft;        /* the first instant of `clock` and `guard`, which are not in the wheel */
 
     struct fe_slice_clock clock; /* preempt.h */
+    struct fe_guard guard;       /* watch.c: of the core after this one */
+
+    fe_atomic_u32 resting; /* it has looked a last time after it announced that it sleeps, and waits: see watch.c */
 
     /* Any core. */
     struct fe_inbox inbox __attribute__((aligned(FE_CACHE_LINE)));
@@ -165,7 +168,7 @@ static inline struct fe_scheduler *fe_scheduler_self(void) {
 }
 
 /* Changes with every switch and every poll: as long as it does not, the same code has the core. */
-static inline uint64_t fe_scheduler_beat(const struct fe_scheduler *self) {
+static inline FE_GLANCE uint64_t fe_scheduler_beat(const volatile struct fe_scheduler *self) {
     return self->statistics.switches + (uint64_t)(FE_POLL_INTERVAL - self->ticks_left) + self->polls;
 }
 

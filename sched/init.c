@@ -32,6 +32,7 @@ static void initialise(struct fe_scheduler *self, unsigned index, uint32_t hardw
     self->next_id = index;
     self->armed = FE_FOREVER;
     self->soft = FE_FOREVER;
+    self->guard.due = FE_FOREVER;
     self->clock.due = FE_SLICE_OFF; /* until the slice is known */
     fe_wheel_init(&self->wheel);
     fe_group_init_core(self);

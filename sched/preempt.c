@@ -36,6 +36,7 @@
 #include "ending.h"
 #include "group.h"
 #include "kill.h"
+#include "watch.h"
 
 #include <ferrite/preempt.h>
 #include <ferrite/task.h>
@@ -45,6 +46,8 @@
 /* How long to wait before another look at a task that could not be preempted; up to twice that. A look costs some 300
  * instructions. */
 #define FE_SLICE_AGAIN (20 * FE_MICROSECOND)
+/* A task that keeps its core from others for so long is reported. */
+#define FE_HELD_TOO_LONG (400 * FE_MILLISECOND)
 /* Pages that a core keeps for the next tasks it preempts. One is enough, unless it resumes what others preempted. */
 #define FE_SAVED_PAGES_KEPT 4u
 
@@ -81,18 +84,30 @@ static void keep_pages(struct fe_scheduler *self) {
 /* Interrupts are masked. */
 static void set(struct fe_scheduler *self, fe_nanoseconds due) {
     self->clock.due = due;
-    self->soft = due;
+    fe_slice_changed(self);
     fe_timers_arm(self, due);
 }
 
 static void stop(struct fe_scheduler *self) {
     self->clock.due = FE_FOREVER;
-    self->soft = FE_FOREVER;
+    self->clock.held = 0;
+    self->clock.told = false;
+    fe_slice_changed(self);
+}
+
+void fe_slice_changed(struct fe_scheduler *self) {
+    fe_nanoseconds clock = fe_sched.slice ? self->clock.due : FE_FOREVER;
+    self->soft = clock < self->guard.due ? clock : self->guard.due;
 }
 
 /* Something waits from here on. Interrupts are masked. */
 static void start(struct fe_scheduler *self) {
-    self->clock.beat = fe_scheduler_beat(self);
+    uint64_t beat = fe_scheduler_beat(self);
+    if (self->clock.beat != beat) {
+        self->clock.beat = beat;
+        self->clock.held = 0;
+        self->clock.told = false;
+    }
     set(self, fe_time_now() + fe_sched.slice);
 }
 
@@ -101,6 +116,10 @@ static bool is_wanted(struct fe_scheduler *self) {
     return self->unusual.attention || fe_unusual_kills(&self->unusual) || fe_group_wants(self) ||
            (self->lifo != NULL && self->lifo != FE_LIFO_CLOSED) || self->pinned.head || self->overflow.head ||
            fe_ring_length(&self->ring) || !fe_inbox_empty(&self->inbox);
+}
+
+bool fe_slice_is_called(struct fe_scheduler *self) {
+    return !self->current || self->unusual.kills || fe_group_wants(self) || !fe_inbox_empty(&self->inbox);
 }
 
 void fe_alone_begin(struct fe_scheduler *self) {
@@ -153,6 +172,8 @@ void fe_slice_stop(struct fe_scheduler *self) {
     if (fe_sched.slice)
         stop(self);
     fe_nanoseconds next = fe_timers_next(self);
+    if (self->soft < next)
+        next = self->soft; /* a guard looks while it sleeps, too */
     if (self->armed < next) {
         self->armed = next;
         fe_sched.loop->arm(next);
@@ -163,8 +184,11 @@ void fe_slice_stop(struct fe_scheduler *self) {
 /* Interrupts ------------------------------------------------------------------------------------------------------ */
 
 void fe_slice_due(struct fe_scheduler *self, fe_nanoseconds due) {
+    if (due >= self->guard.due)
+        fe_guard_look(self);
     if (fe_sched.slice && due >= self->clock.due) {
-        stop(self);
+        self->clock.due = FE_FOREVER;
+        fe_slice_changed(self);
         self->clock.fired = self->current != NULL; /* else the scheduler sets it anew when it runs one */
     }
     fe_nanoseconds next = fe_timers_next(self);
@@ -205,10 +229,24 @@ static const struct fe_arch_preemption *preempt(struct fe_scheduler *self, struc
     return &self->clock.preemption;
 }
 
-/* The clock is due while a task runs, interrupted at `pc`. */
-static __attribute__((noinline)) const struct fe_arch_preemption *look(struct fe_scheduler *self, uintptr_t pc) {
+/* The task could not be preempted, again. */
+static void hold(struct fe_scheduler *self, const struct fe_tcb *task, bool section, struct fe_arch_place place) {
+    fe_nanoseconds now = fe_time_now();
+    if (self->clock.held == 0)
+        self->clock.held = now;
+    if (self->clock.told || now - self->clock.held < FE_HELD_TOO_LONG || !fe_sched_hooks.held)
+        return;
+    self->clock.told = true;
+    fe_task handle = {(struct fe_tcb *)(uintptr_t)task, fe_load_relaxed(&task->id)}; /* the interrupted task's own */
+    fe_sched_hooks.held(handle, task->name, section, place, now - self->clock.held);
+}
+
+/* The clock is due while a task runs, interrupted in `frame`. */
+static __attribute__((noinline)) const struct fe_arch_preemption *look(struct fe_scheduler *self,
+                                                                       const struct fe_trap_frame *frame) {
     struct fe_tcb *task = self->current;
-    bool runtime = in_runtime(pc);
+    struct fe_arch_place place = fe_arch_trap_place(frame);
+    bool runtime = in_runtime(place.pc);
     self->clock.fired = false;
     if (!runtime && !is_wanted(self)) {
         if (!self->unusual.alone)
@@ -227,13 +265,14 @@ static __attribute__((noinline)) const struct fe_arch_preemption *look(struct fe
         return preempt(self, task);
     self->unusual.attention = 1;
     task->preempt_wanted = true;
+    hold(self, task, task->sections || task->atomic, place);
     set(self, fe_time_now() + FE_SLICE_AGAIN + (fe_arch_counter() * 7919) % FE_SLICE_AGAIN);
     return NULL;
 }
 
 const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *self, const struct fe_trap_frame *frame) {
     if (FE_UNLIKELY(self->clock.fired))
-        return look(self, fe_arch_trap_place(frame).pc);
+        return look(self, frame);
     if (self->unusual.attention && self->clock.due == FE_FOREVER)
         start(self);
     return NULL;

@@ -21,12 +21,27 @@ struct fe_saved_page {
 
 /* Its core's only: the scheduler and its interrupt handlers, the latter where neither can be in the middle of a change. */
 struct fe_slice_clock {
-    fe_nanoseconds due; /* when the running task is looked at; FE_FOREVER: nothing waits for the core */
-    uint64_t beat;      /* fe_scheduler_beat when `due` was set: unchanged, it is the same task in one run */
-    bool fired;         /* `due` has passed, and the interrupt's exit has to act */
+    fe_nanoseconds due;  /* when the running task is looked at; FE_FOREVER: nothing waits for the core */
+    uint64_t beat;       /* fe_scheduler_beat when `due` was set: unchanged, it is the same task in one run */
+    fe_nanoseconds held; /* since when the running task could not be preempted; 0: it could */
+    bool told;           /* that has been reported */
+    bool fired;          /* `due` has passed, and the interrupt's exit has to act */
     unsigned page_count;
     struct fe_saved_page *pages;
     struct fe_arch_preemption preemption; /* of the running interrupt exit */
+};
+
+/* What a core knows of the next one, which it watches while that is awake. */
+struct fe_guard {
+    fe_nanoseconds due; /* when it looks; FE_FOREVER: it does not */
+    uint64_t beat;      /* the other's, and interrupts that it had taken, at the last look */
+    uint64_t interrupts, switches;
+    unsigned strikes; /* looks that found it where it was */
+
+    /* Any core. */
+    fe_atomic_u32 kept;   /* this core is watched */
+    fe_atomic_u32 called; /* it is to watch the next one */
+    fe_atomic_u32 asked;  /* by its guard, whether it takes interrupts */
 };
 
 /* The core will run tasks. */
@@ -58,6 +73,10 @@ void fe_slice_due(struct fe_scheduler *scheduler, fe_nanoseconds due);
 const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *scheduler, const struct fe_trap_frame *frame);
 /* The core goes to sleep: no task runs. */
 void fe_slice_stop(struct fe_scheduler *scheduler);
+/* Whether another core may have sent the wake-up interrupt that is being handled to get something done here. */
+bool fe_slice_is_called(struct fe_scheduler *scheduler);
+/* `clock.due` or `guard.due` has changed. */
+void fe_slice_changed(struct fe_scheduler *scheduler);
 /* A task that has had sections ends. */
 void fe_preempt_end(struct fe_tcb *task);
 

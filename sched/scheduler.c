@@ -26,6 +26,7 @@
 #include "group.h"
 #include "kill.h"
 #include "loop.h"
+#include "watch.h"
 
 #include <ferrite/panic.h>
 #include <ferrite/time.h>
@@ -312,6 +313,8 @@ static void poll(struct fe_scheduler *self) {
     self->unusual.attention = 0;
     self->polls++;
     count_switches(self);
+    if (FE_UNLIKELY(self->soft < self->armed))
+        fe_timers_arm(self, self->soft);
     if (FE_UNLIKELY(fe_machine.poll != NULL))
         fe_machine.poll();
     if (FE_UNLIKELY(!fe_inbox_empty(&self->inbox)))
@@ -385,11 +388,14 @@ static bool sleep(struct fe_scheduler *self) {
         fe_sleep_cancel_to_search(&fe_sched.sleep, self->core.index);
         return true;
     }
-    if (self->soft != FE_FOREVER)
+    if (self->clock.due < FE_SLICE_OFF)
         fe_slice_stop(self);
+    fe_store_relaxed(&self->resting, 1); /* ordered by the fence in fe_watch_before_sleep */
+    fe_watch_before_sleep(self);
     uint64_t before = fe_arch_counter();
     self->statistics.sleeps++;
     fe_sched.loop->wait(self, fe_timers_before_sleep(self));
+    fe_store_relaxed(&self->resting, 0); /* and the beat changes before it does anything */
     self->idle_ticks += fe_arch_counter() - before;
     return fe_sleep_cancel(&fe_sched.sleep, self->core.index);
 }
@@ -423,6 +429,8 @@ void fe_scheduler_run(void) {
             searching = sleep(self);
             continue;
         }
+        if (self->several && FE_UNLIKELY(!fe_load_relaxed(&self->guard.kept)))
+            fe_guard_call(self);
         next->core = self->core.index;
         self->ticks_left--;
         self->current = next;
@@ -447,7 +455,7 @@ void fe_scheduler_timer_interrupt(void) {
     struct fe_scheduler *self = fe_scheduler_self();
     fe_nanoseconds due = self->armed;
     self->armed = FE_FOREVER;
-    if (FE_UNLIKELY(self->soft != FE_FOREVER))
+    if (FE_UNLIKELY(due >= self->soft) || self->current)
         fe_slice_due(self, due);
     else
         self->unusual.attention = 1;
@@ -456,6 +464,7 @@ void fe_scheduler_timer_interrupt(void) {
 void fe_scheduler_wake_interrupt(void) {
     struct fe_scheduler *self = fe_scheduler_self();
     self->statistics.ipis++;
-    self->unusual.attention = 1;
+    if (FE_LIKELY(!fe_guard_interrupted(self)) || fe_slice_is_called(self))
+        self->unusual.attention = 1;
     fe_stack_flush_requested(self);
 }

@@ -18,6 +18,16 @@ struct fe_sched_hooks {
      * Runs on the task's or an exception stack; any context. */
     void (*task_failed)(fe_task task, const char *name, const struct fe_task_result *result, uintptr_t pc,
                         uintptr_t frame_pointer);
+    /* Whether some task waits for a device, which may wake it at any time. */
+    bool (*awaits_device)(void);
+    /* Nothing can ever run again though tasks live. In scheduler context; does not return. */
+    FE_NORETURN void (*deadlocked)(void);
+    /* A task has kept its core from others for `length`, in a section or (not `section`) in the runtime. Once for each time, in an
+     * interrupt handler on its core. */
+    void (*held)(fe_task task, const char *name, bool section, struct fe_arch_place place, fe_nanoseconds length);
+    /* Core `core` does not get on: it takes no interrupts, or (`interrupts`) its scheduler's context or handlers do not end. `place`
+     * is where it is; pc 0: unknown. Once for each time, in an interrupt handler on another. */
+    void (*stuck)(unsigned core, fe_task task, const char *name, bool interrupts, struct fe_arch_place place);
 };
 extern struct fe_sched_hooks fe_sched_hooks;
 

@@ -97,6 +97,8 @@ fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *self) {
     if (FE_UNLIKELY(self->wheel.removed)) {
         fe_wheel_advance(&self->wheel, self->wheel.now, fired);
         fe_nanoseconds next = fe_timers_next(self);
+        if (self->soft < next)
+            next = self->soft; /* a guard looks while it sleeps, too */
         if (self->armed < next) {
             self->armed = next;
             fe_sched.loop->arm(next);
@@ -112,14 +114,12 @@ bool fe_timers_tell(const struct fe_scheduler *self) {
 
 /* Fires what is due, and arms the one-shot timer for what comes next. */
 void fe_timers_poll(struct fe_scheduler *self) {
-    fe_nanoseconds next = fe_timers_next(self);
-    if (FE_LIKELY(next == FE_FOREVER))
+    if (FE_LIKELY(self->wheel.next == FE_WHEEL_NEVER))
         return;
-    fe_nanoseconds now = fe_time_now();
-    if (next <= now) {
-        fe_wheel_advance(&self->wheel, now >> FE_TICK_SHIFT, fired);
-        next = fe_timers_next(self);
-    }
+    uint64_t now = fe_time_now() >> FE_TICK_SHIFT;
+    if (self->wheel.next <= now)
+        fe_wheel_advance(&self->wheel, now, fired);
+    fe_nanoseconds next = fe_timers_next(self);
     if (next < self->armed)
         fe_timers_arm(self, next);
 }

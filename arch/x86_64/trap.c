@@ -22,12 +22,19 @@ _Static_assert(offsetof(struct fe_core, scheduler.stack_pointer) == FE_X86_CORE_
 _Static_assert(sizeof(struct fe_trap_frame) == (size_t)22 * 8, "trap_entry.S pushes 22 words");
 
 volatile bool fe_x86_stopping;
+struct fe_x86_sample fe_x86_samples[FE_CORES_MAX];
 
 /* Called by trap_entry.S on the stack of the vector's kind, interrupts masked. */
 void fe_x86_fault(struct fe_trap_frame *frame) {
     unsigned vector = fe_x86_frame_vector(frame);
     if (vector == FE_X86_VECTOR_NMI && fe_x86_stopping)
         fe_arch_halt();
+    if (vector == FE_X86_VECTOR_NMI && fe_arch_core() && fe_x86_samples[fe_arch_core()->index].wanted) {
+        struct fe_x86_sample *sample = &fe_x86_samples[fe_arch_core()->index];
+        sample->place = fe_arch_trap_place(frame);
+        __atomic_store_n(&sample->wanted, false, __ATOMIC_RELEASE); /* pairs with fe_apic_sample: the place is written */
+        return;
+    }
     uintptr_t address;
     __asm__ volatile("mov %%cr2, %0" : "=r"(address));
     struct fe_fault fault;

@@ -78,6 +78,13 @@ void fe_x86_trampoline_set(uint64_t page);
 /* Whether the core that fe_arch_core_prepare was last called for has begun to run. */
 bool fe_x86_trampoline_reached(void);
 
+/* A core that is sent an NMI while `wanted` says where it is, and clears that. */
+struct fe_x86_sample {
+    volatile bool wanted;
+    struct fe_arch_place place;
+};
+extern struct fe_x86_sample fe_x86_samples[FE_CORES_MAX];
+
 /* Set before the other cores are sent an NMI to stop them; they then halt instead of reporting a fault. */
 extern volatile bool fe_x86_stopping;
 

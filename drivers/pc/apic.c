@@ -97,6 +97,21 @@ void fe_apic_wake(unsigned core) {
     command(fe_machine.core_ids[core], LEVEL_ASSERT | FE_X86_VECTOR_WAKE);
 }
 
+/* Bounded: a core that does not even take an NMI must not hang who asks. */
+bool fe_apic_sample(unsigned core, struct fe_arch_place *place) {
+    struct fe_x86_sample *sample = &fe_x86_samples[core];
+    __atomic_store_n(&sample->wanted, true, __ATOMIC_RELEASE);
+    command(fe_machine.core_ids[core], LEVEL_ASSERT | DELIVER_NMI);
+    for (unsigned tries = 0; tries < 2000; tries++) {
+        if (!__atomic_load_n(&sample->wanted, __ATOMIC_ACQUIRE)) { /* pairs with fe_x86_fault */
+            *place = sample->place;
+            return true;
+        }
+        fe_pc_delay(10 * FE_MICROSECOND);
+    }
+    return false;
+}
+
 /* One by one: to a core that was never started, an NMI would be a start in the firmware. */
 void fe_apic_stop_others(void) {
     fe_x86_stopping = true;

@@ -186,6 +186,7 @@ fe_status fe_machine_discover(const struct fe_boot_entry *entry, const struct fe
     machine->interrupt_dispatch = fe_pc_dispatch;
     machine->wake = fe_apic_wake;
     machine->stop_others = fe_apic_stop_others;
+    machine->sample = fe_apic_sample;
     machine->core_start = fe_apic_core_start;
     return FE_OK;
 }

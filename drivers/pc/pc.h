@@ -18,6 +18,7 @@ void fe_apic_wake(unsigned core);
 /* dispatch.c: fe_machine.interrupt_dispatch. */
 void fe_pc_dispatch(unsigned vector);
 void fe_apic_stop_others(void);
+bool fe_apic_sample(unsigned core, struct fe_arch_place *place);
 fe_status fe_apic_core_start(unsigned core, uint64_t entry);
 
 /* Its timer (apic_timer.c). For the clock: starts it counting down from `count`, at the rate it has afterwards; how far it is. */
