@@ -166,7 +166,7 @@ static intptr_t check_registers(void *argument) {
     return (intptr_t)wrong;
 }
 
-/* Some tasks per core that all check their registers; stopped until there were `count` preemptions. */
+/* Some tasks per core that all check their registers, until that many were preempted: some 100 a second and core. */
 Test(preempt, all_registers_survive, .timeout = LIMIT) {
     need_slices();
     _Atomic bool told = false;
@@ -174,7 +174,7 @@ Test(preempt, all_registers_survive, .timeout = LIMIT) {
     unsigned count = TASKS * fe_core_count();
     struct checker *checkers = fe_heap_alloc_zeroed(count, sizeof *checkers);
     fe_task *tasks = fe_heap_alloc_zeroed(count, sizeof *tasks);
-    uint64_t goal = preemptions() + guest_size(300, 100000);
+    uint64_t goal = preemptions() + guest_size(300, 6000);
     for (unsigned i = 0; i < count; i++) {
         checkers[i] = (struct checker){&told, i * UINT64_C(0x123456789), 0};
         tasks[i] = guest_spawn(check_registers, &checkers[i], FE_ANY_CORE);
@@ -242,7 +242,7 @@ Test(preempt, what_lies_below_the_stack_pointer_survives, .timeout = LIMIT) {
     _Atomic bool told = false;
     struct checker checkers[] = {{&told, 1, 0}, {&told, 2, 0}, {&told, 3, 0}};
     fe_task tasks[FE_ARRAY_LENGTH(checkers)];
-    uint64_t goal = preemptions() + guest_size(30, 10000);
+    uint64_t goal = preemptions() + guest_size(30, 3000);
     for (unsigned i = 0; i < FE_ARRAY_LENGTH(tasks); i++)
         tasks[i] = guest_spawn(check_red_zone, &checkers[i], 0);
     while (preemptions() < goal)
@@ -316,7 +316,7 @@ Test(preempt, program_memory_functions_stacks_and_faults, .timeout = LIMIT) {
     struct checker checkers[] = {{&told, 1, 0}, {&told, 2, 0}, {&told, 3, 0}, {&told, 4, 0}};
     static intptr_t (*const functions[])(void *) = {copy, copy, grow, fault};
     fe_task tasks[FE_ARRAY_LENGTH(checkers)];
-    uint64_t goal = preemptions() + guest_size(50, 20000);
+    uint64_t goal = preemptions() + guest_size(50, 3000);
     for (unsigned i = 0; i < FE_ARRAY_LENGTH(tasks); i++)
         tasks[i] = guest_spawn(functions[i], &checkers[i], 0);
     while (preemptions() < goal)

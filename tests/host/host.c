@@ -58,6 +58,25 @@ static bool machine_wanted(const struct machine *machine) {
     return !any;
 }
 
+/* Whether each of MACHINES= names a machine; says so otherwise. */
+static bool machines_exist(void) {
+    char list[LINE_MAX_BYTES];
+    snprintf(list, sizeof(list), "%s", setting("MACHINES"));
+    for (char *one = strtok(list, " "); one != NULL; one = strtok(NULL, " ")) {
+        size_t i = 0;
+        while (i < machine_count && fnmatch(one, machines[i].name, 0) != 0)
+            i++;
+        if (i < machine_count)
+            continue;
+        fprintf(stderr, "MACHINES: no machine is called '%s'; there are", one);
+        for (i = 0; i < machine_count; i++)
+            fprintf(stderr, " %s", machines[i].name);
+        fprintf(stderr, "\n");
+        return false;
+    }
+    return true;
+}
+
 static bool wanted(const struct machine *machine, const char *test) {
     char suite[LINE_MAX_BYTES], whole[2 * LINE_MAX_BYTES];
     snprintf(suite, sizeof(suite), "%s", test);
@@ -216,6 +235,10 @@ int main(int argc, char **argv) {
     int result = 0;
     if (!criterion_handle_args(argc, argv, true))
         goto out;
+    if (!machines_exist()) {
+        result = 2;
+        goto out;
+    }
     mkdir("build", 0777);
     mkdir("build/test", 0777);
     for (size_t i = 0; i < machine_count && test_count == 0; i++)
