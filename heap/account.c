@@ -1,7 +1,7 @@
 /*
  * Statistics and leaks. Each figure is kept by the core that causes it, with plain increments; whoever asks adds them
  * up. Aligned words do not tear on the machines that we run on, so a reader sees a figure that was true a moment ago,
- * and an exact one when nobody allocates.
+ * and an exact one when nobody allocates: a core that sorts what it has meanwhile, as those do that fall idle, is waited for.
  *
  * A block belongs, in figures as in fact, to the core that allocated it. What other cores free of it is counted by
  * them, by owner, so that a core's live blocks are exact without anybody writing to another's counters.
@@ -10,6 +10,9 @@
 
 #include <arch/atomic.h>
 #include <ferrite/task.h>
+
+/* How often the books are added up anew. Far more than needed, unless a core was stopped in the middle. */
+#define ATTEMPTS 10000
 
 /* Relaxed: a figure, no order. */
 #define READ(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
@@ -87,7 +90,22 @@ FE_GLANCE static void add_large(const struct fe_heap_core *heap, struct fe_heap_
     sum->pages += bytes / FE_PAGE_SIZE;
 }
 
-FE_GLANCE void fe_heap_statistics(int core, struct fe_heap_statistics *statistics) {
+/* How often any core has moved blocks between its books; false: one does just now. */
+FE_GLANCE static bool books_at_rest(uint64_t *moves) {
+    *moves = 0;
+    bool at_rest = true;
+    for (unsigned index = 0; index < FE_CORES_MAX; index++) {
+        const struct fe_heap_core *heap = fe_heap_core_at(index);
+        if (heap == NULL)
+            continue;
+        /* Acquire, both: pair with fe_books_close. */
+        at_rest &= __atomic_load_n(&heap->moving, __ATOMIC_ACQUIRE) == 0;
+        *moves += __atomic_load_n(&heap->moves, __ATOMIC_ACQUIRE);
+    }
+    return at_rest;
+}
+
+FE_GLANCE static void sum_up(int core, struct fe_heap_statistics *statistics) {
     struct fe_heap_statistics sum = {0};
     for (unsigned index = 0; index < FE_CORES_MAX; index++) {
         const struct fe_heap_core *heap = fe_heap_core_at(index);
@@ -100,6 +118,18 @@ FE_GLANCE void fe_heap_statistics(int core, struct fe_heap_statistics *statistic
         sum.pages += READ(fe_heap_grants.metadata_pages) + READ(fe_heap_map.pages);
     sum.live_blocks = sum.allocations > sum.frees ? sum.allocations - sum.frees : 0;
     *statistics = sum;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* before the books are looked at again; pairs with fe_books_open */
+}
+
+void fe_heap_statistics(int core, struct fe_heap_statistics *statistics) {
+    uint64_t before, after;
+    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+        bool at_rest = books_at_rest(&before);
+        sum_up(core, statistics);
+        if (at_rest && books_at_rest(&after) && after == before)
+            return;
+        fe_arch_relax();
+    }
 }
 
 static size_t leaks_of_slab(const struct fe_span *slab, void (*report)(const struct fe_heap_leak *, void *),

@@ -170,17 +170,26 @@ size_t fe_heap_poll(void) {
     if (FE_LIKELY(heap->incoming == NULL) && FE_LIKELY(heap->overfull == 0) &&
         FE_LIKELY(!fe_batch_waiting(&heap->inbox)) && FE_LIKELY(__atomic_load_n(&heap->stranded, __ATOMIC_RELAXED) == 0))
         return 0;
+    fe_books_open(heap);
     size_t done = fe_remote_accept(heap, FE_ACCEPT_MOST);
     if (heap->overfull != 0)
         fe_depot_relieve(heap, (unsigned)__builtin_ctzll(heap->overfull));
+    fe_books_close(heap);
     return done;
 }
 
 void fe_heap_flush(void) {
     struct fe_heap_core *heap = fe_heap_core();
+    uint64_t any = 0;
+    for (unsigned word = 0; word < FE_GATHERS / 64; word++)
+        any |= heap->gathered[word];
+    if (any == 0)
+        return;
+    fe_books_open(heap);
     for (unsigned word = 0; word < FE_GATHERS / 64; word++)
         while (heap->gathered[word] != 0)
             post(heap, word * 64 + (unsigned)__builtin_ctzll(heap->gathered[word]));
+    fe_books_close(heap);
 }
 
 void fe_heap_trim(void) {
