@@ -114,7 +114,7 @@ struct fe_heap_core {
     struct fe_batch *incoming; /* taken from the inbox, not looked at yet */
     struct fe_batch *spare;    /* empty batches for reuse, linked by `older` */
     uint32_t spare_count;
-    uint32_t moving, moves; /* see fe_books_open */
+    uint32_t moving, moves;                  /* see fe_books_open */
     uint64_t overfull;                       /* bit per class: its depot holds more than it should */
     uint64_t gathered[FE_GATHERS / 64];      /* bit per entry of gather: it has a batch */
     uint64_t random;                         /* xorshift64 */
@@ -156,7 +156,8 @@ static inline void fe_books_open(struct fe_heap_core *heap) {
     __atomic_thread_fence(__ATOMIC_RELEASE); /* before the first change; pairs with the acquire fence in sum_up */
 }
 static inline void fe_books_close(struct fe_heap_core *heap) {
-    __atomic_store_n(&heap->moves, heap->moves + 1, __ATOMIC_RELEASE); /* after the last change; with the acquires in books_at_rest */
+    /* Release, both: after the last change; pair with the acquires in books_at_rest. */
+    __atomic_store_n(&heap->moves, heap->moves + 1, __ATOMIC_RELEASE);
     __atomic_store_n(&heap->moving, 0, __ATOMIC_RELEASE);
 }
 
