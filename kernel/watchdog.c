@@ -1,6 +1,7 @@
 /*
- * What does not go on is told: a deadlock, which ends the machine with status 101 (the program can never end), and code that keeps a
- * core from others (a section of fe_preempt_disable, or the runtime's own), which is told once and goes on.
+ * What does not go on is told: a deadlock, which ends the machine with status 101 (the program can never end), and code that
+ * keeps a core from others (a section of fe_preempt_disable, masked interrupts, or the runtime's own), which is told once and
+ * goes on.
  *
  * With each comes who waits on what.
  */
@@ -57,8 +58,7 @@ static void tell_waits(void (*line)(const char *text), bool backtraces) {
     }
 }
 
-/* Deadlock ------------------------------------------------------------------------------------------------------------
- */
+/* Deadlock -------------------------------------------------------------------------------------------------------- */
 
 static void print_line(const char *text) {
     fe_console_fresh_line_locked();
@@ -82,8 +82,7 @@ FE_NORETURN static void deadlocked(void) {
     fe_exit_machine(FE_EXIT_MAIN_FAILED);
 }
 
-/* Held cores ----------------------------------------------------------------------------------------------------------
- */
+/* Held cores ------------------------------------------------------------------------------------------------------ */
 
 static void log_line(const char *text) {
     struct fe_log_site site = {.module = "watchdog"};

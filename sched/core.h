@@ -38,6 +38,19 @@ struct fe_stack_fresh {
     uintptr_t next, end;
 };
 
+/* What a core knows of the next one, which it watches while that is awake (watch.c). */
+struct fe_guard {
+    fe_nanoseconds due; /* when it looks; FE_FOREVER: it does not */
+    uint64_t beat;      /* the other's, and interrupts that it had taken, at the last look */
+    uint64_t interrupts, switches;
+    unsigned strikes; /* looks that found it where it was */
+
+    /* Any core. */
+    fe_atomic_u32 kept;   /* this core is watched */
+    fe_atomic_u32 called; /* it is to watch the next one */
+    fe_atomic_u32 asked;  /* by its guard, whether it takes interrupts */
+};
+
 struct fe_scheduler {
     struct fe_core core; /* first: fe_arch_core() is also the scheduler */
 
@@ -88,7 +101,7 @@ struct fe_scheduler {
     fe_nanoseconds soft;        /* the first instant of `clock` and `guard`, which are not in the wheel */
 
     struct fe_slice_clock clock; /* preempt.h */
-    struct fe_guard guard;       /* watch.c: of the core after this one */
+    struct fe_guard guard;
 
     fe_atomic_u32 resting; /* it has looked a last time after it announced that it sleeps, and waits: see watch.c */
 
@@ -319,6 +332,8 @@ void fe_timers_arm(struct fe_scheduler *scheduler, fe_nanoseconds deadline);
 void fe_timers_poll(struct fe_scheduler *scheduler);
 bool fe_timers_tell(const struct fe_scheduler *scheduler); /* no poll is needed: an interrupt comes for what comes next */
 fe_nanoseconds fe_timers_next(const struct fe_scheduler *scheduler);
+/* Nothing runs on the core: its one-shot timer need not fire before the next deadline. Its core, interrupts masked. */
+void fe_timers_put_off(struct fe_scheduler *scheduler);
 fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *scheduler); /* answers the next deadline */
 
 /* task.c */

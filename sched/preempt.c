@@ -171,13 +171,7 @@ void fe_slice_stop(struct fe_scheduler *self) {
     uintptr_t state = fe_arch_interrupts_disable();
     if (fe_sched.slice)
         stop(self);
-    fe_nanoseconds next = fe_timers_next(self);
-    if (self->soft < next)
-        next = self->soft; /* a guard looks while it sleeps, too */
-    if (self->armed < next) {
-        self->armed = next;
-        fe_sched.loop->arm(next);
-    }
+    fe_timers_put_off(self);
     fe_arch_interrupts_restore(state);
 }
 

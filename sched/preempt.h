@@ -31,19 +31,6 @@ struct fe_slice_clock {
     struct fe_arch_preemption preemption; /* of the running interrupt exit */
 };
 
-/* What a core knows of the next one, which it watches while that is awake. */
-struct fe_guard {
-    fe_nanoseconds due; /* when it looks; FE_FOREVER: it does not */
-    uint64_t beat;      /* the other's, and interrupts that it had taken, at the last look */
-    uint64_t interrupts, switches;
-    unsigned strikes; /* looks that found it where it was */
-
-    /* Any core. */
-    fe_atomic_u32 kept;   /* this core is watched */
-    fe_atomic_u32 called; /* it is to watch the next one */
-    fe_atomic_u32 asked;  /* by its guard, whether it takes interrupts */
-};
-
 /* The core will run tasks. */
 void fe_slice_prepare(struct fe_scheduler *scheduler);
 /* The scheduler is about to run a task, and the clock stands, though something may wait: sets it, or finds that nothing does. */

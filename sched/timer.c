@@ -91,18 +91,24 @@ fe_nanoseconds fe_timers_next(const struct fe_scheduler *self) {
     return tick >= FE_FOREVER >> FE_TICK_SHIFT ? FE_FOREVER : tick << FE_TICK_SHIFT;
 }
 
+void fe_timers_put_off(struct fe_scheduler *self) {
+    fe_nanoseconds next = fe_timers_next(self);
+    if (self->soft < next)
+        next = self->soft; /* a guard looks while it sleeps, too */
+    if (self->armed < next) {
+        self->armed = next;
+        fe_sched.loop->arm(next);
+    }
+}
+
 /* While the core runs, the one-shot timer is left armed for a deadline that was cancelled: the next may be as soon, and its
  * register is slow. A core that goes to sleep is not to be woken for nothing. */
 fe_nanoseconds fe_timers_before_sleep(struct fe_scheduler *self) {
     if (FE_UNLIKELY(self->wheel.removed)) {
         fe_wheel_advance(&self->wheel, self->wheel.now, fired);
-        fe_nanoseconds next = fe_timers_next(self);
-        if (self->soft < next)
-            next = self->soft; /* a guard looks while it sleeps, too */
-        if (self->armed < next) {
-            self->armed = next;
-            fe_sched.loop->arm(next);
-        }
+        uintptr_t state = fe_arch_interrupts_disable(); /* a guard that is called arms the timer, too */
+        fe_timers_put_off(self);
+        fe_arch_interrupts_restore(state);
     }
     return fe_timers_next(self);
 }

@@ -2,10 +2,10 @@
  * What a machine tells of itself: that nothing can happen any more, and that a core does not get on; and who waits on what.
  *
  * Deadlock: tasks live, none is ready, and nothing is left that could make one so. The last core to rest looks. All cores have
- * announced that they sleep, and looked once more after that, no inbox or ring holds anything, no wheel holds a timer, no device has been asked for anything
- * (fe_sched_hooks.awaits_device). It looks twice, and if no scheduler got on in between, all of that was so at one moment. Then
- * nothing but a device's interrupt can change it, and nobody waits for one. So no core is woken to look, and nothing is counted
- * on the way.
+ * announced that they sleep, and looked once more after that; no inbox or ring holds anything, no wheel holds a timer, and no
+ * device has been asked for anything (fe_sched_hooks.awaits_device). It looks twice, and if no scheduler got on in between, all of
+ * that was so at one moment. Then nothing but a device's interrupt can change it, and nobody waits for one. So no core is woken
+ * to look, and nothing is counted on the way.
  *
  * Stuck cores: each core is watched by the one before it, its guard, by a slow clock that runs while the ward is awake and stops
  * when it is found to have run nothing between two looks. A core that is about to run a task unwatched calls its guard by an

@@ -55,7 +55,8 @@ struct fe_heap_statistics {
     uint64_t pages;        /* 4 KiB pages held from the page allocator */
 };
 
-/* Statistics of core `core`'s heap, or the sum over cores if `core` is FE_ANY_CORE (-1). Any context; not a snapshot. */
+/* Statistics of core `core`'s heap, or the sum over cores if `core` is FE_ANY_CORE (-1). Any context. Exact while
+ * nobody allocates or frees; else each figure is true of some moment just past. Waits for cores that fall idle just then. */
 void fe_heap_statistics(int core, struct fe_heap_statistics *statistics);
 
 #ifdef __cplusplus

@@ -74,6 +74,15 @@ static inline int guest_last_core(void) {
     return (int)fe_core_count() - 1;
 }
 
+/* Most interrupts for one deadline: a timer that counts at a rate which was measured may have to be set again for what is left,
+ * each time much nearer. */
+#define GUEST_TIMER_SETTINGS 10u
+
+/* How often at most a core that rests looks at one that works (sched/watch.c), in `length`: each 200 ms, and twice about it. */
+static inline uint64_t guest_watch_looks(fe_nanoseconds length) {
+    return length / (200 * FE_MILLISECOND) + 2;
+}
+
 static inline bool guest_is_checked(void) {
 #ifdef FE_CHECKED
     return true;

@@ -83,14 +83,25 @@ static intptr_t tell_in_vain(void *argument) {
     return guest_join(other);
 }
 
+struct spinner {
+    _Atomic bool begun, told;
+};
+
+static intptr_t spin_and_say(void *argument) {
+    struct spinner *spinner = argument;
+    atomic_store(&spinner->begun, true);
+    return spin_until_told(&spinner->told);
+}
+
 /* From another core: a message in the inbox of a core whose task never looks at it. */
 Test(preempt, a_message_from_another_core_is_heard, .timeout = LIMIT) {
     need_slices();
     for (int i = 0; i < 10; i++) {
-        _Atomic bool told = false;
-        fe_task spinner = guest_spawn(spin_until_told, &told, guest_last_core());
-        fe_task_sleep(FE_MILLISECOND); /* mostly it runs by now, and alone */
-        fe_task teller = guest_spawn(tell, &told, guest_last_core());
+        struct spinner spins = {.told = false};
+        fe_task spinner = guest_spawn(spin_and_say, &spins, guest_last_core());
+        while (!atomic_load(&spins.begun))
+            fe_task_yield();
+        fe_task teller = guest_spawn(tell, &spins.told, guest_last_core());
         guest_join(spinner);
         guest_join(teller);
         struct {

@@ -142,23 +142,19 @@ static struct disturbance disturbance(unsigned here) {
     return sum;
 }
 
-/* A timer that counts at a rate which was measured may have to be set again for what is left, each time much nearer. */
-#define SETTINGS_MAX 10u
-
 /* One sleeper: the only interrupts that are due are those of its timer, on its core, and of cores that watch others. */
 static intptr_t rest(void *argument) {
     (void)argument;
     for (int i = 0; i < 5; i++) {
         unsigned core = fe_core_index();
         fe_nanoseconds length = guest_size(50, 1000) * FE_MILLISECOND;
-        /* The cores that watch (sched/watch.c) look each 200 ms: at the sleeper's, and a last time at where we came from. */
-        uint64_t looks = length / (200 * FE_MILLISECOND) + 2;
+        uint64_t looks = guest_watch_looks(length); /* at the sleeper's core, and a last time at where we came from */
         struct disturbance before = disturbance(core);
         fe_task_sleep(length);
         struct disturbance after = disturbance(core);
-        cr_assert_leq(after.here - before.here, (1 + looks) * SETTINGS_MAX, "the sleeper's core took %llu interrupts",
+        cr_assert_leq(after.here - before.here, (1 + looks) * GUEST_TIMER_SETTINGS, "the sleeper's core took %llu interrupts",
                       (unsigned long long)(after.here - before.here));
-        cr_assert_leq(after.elsewhere - before.elsewhere, looks * SETTINGS_MAX,
+        cr_assert_leq(after.elsewhere - before.elsewhere, looks * GUEST_TIMER_SETTINGS,
                       "cores at rest took %llu interrupts of timers or devices",
                       (unsigned long long)(after.elsewhere - before.elsewhere));
         cr_assert_eq(after.sent, before.sent, "%llu wake-ups were sent", (unsigned long long)(after.sent - before.sent));

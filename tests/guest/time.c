@@ -146,9 +146,6 @@ static uint64_t interrupts_of(unsigned core) {
     return statistics.interrupts - statistics.ipis;
 }
 
-/* A timer that counts at a rate which was measured may have to be set again for what is left, each time much nearer. */
-#define SETTINGS_MAX 10u
-
 /* On core 0: all others rest. */
 static intptr_t watch_idlers(void *argument) {
     (void)argument;
@@ -175,9 +172,9 @@ static intptr_t watch_idlers(void *argument) {
     fe_task_sleep(rest / 4); /* past it */
     for (unsigned core = 1; core < fe_core_count(); core++) {
         uint64_t taken = interrupts_of(core) - interrupts[core];
-        /* The last core watches this one, which ran just now (sched/watch.c): that is a call, and a look each 200 ms. */
-        uint64_t looks = core == fe_core_count() - 1 ? rest / 4 / (200 * FE_MILLISECOND) + 2 : 0;
-        cr_expect_leq(taken, looks * SETTINGS_MAX, "core %u at rest took %llu interrupts", core, (unsigned long long)taken);
+        /* The last core watches this one, which ran just now (sched/watch.c): that is a call, and looks. */
+        uint64_t looks = core == fe_core_count() - 1 ? guest_watch_looks(rest / 4) : 0;
+        cr_expect_leq(taken, looks * GUEST_TIMER_SETTINGS, "core %u at rest took %llu interrupts", core, (unsigned long long)taken);
         numbers_send(idlers[core][1].out, 8);
         cr_expect_eq(guest_join(tasks[core][1]), 8);
         for (unsigned i = 0; i < IDLERS; i++) {
