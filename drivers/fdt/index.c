@@ -84,7 +84,8 @@ bool fe_fdt_index_make(const void *blob, fe_complain complain) {
     uint32_t names_end = terminated(names, fdt_size_dt_strings(blob));
     uint32_t end = fdt_size_dt_struct(blob) & ~3u, at = 0;
     struct fe_fdt_node *stack[DEPTH_MAX + 1] = {NULL}; /* NULL: not in the index */
-    unsigned depth = 0, left_out = 0;
+    bool parted[DEPTH_MAX + 1] = {false};              /* it has had a node below it, and so no property may follow */
+    unsigned depth = 0, left_out = 0, misplaced = 0;
 
     fe_fdt_index.count = 0;
     while (at < end) {
@@ -104,6 +105,7 @@ bool fe_fdt_index_make(const void *blob, fe_complain complain) {
             struct fe_fdt_node *parent = stack[depth];
             bool may = depth == 0 || parent != NULL;
             stack[++depth] = may ? add(at, parent ? (unsigned)(parent - fe_fdt_index.nodes) : 0) : NULL;
+            parted[depth] = false;
             left_out += stack[depth] == NULL;
             at += (name + 4) & ~3u;
             break;
@@ -112,7 +114,8 @@ bool fe_fdt_index_make(const void *blob, fe_complain complain) {
             uint32_t bytes = left >= 12 ? word(tag + 4) : 0, name = left >= 12 ? word(tag + 8) : names_end;
             if (depth == 0 || name >= names_end || bytes > left - 12)
                 return damaged(at, "a property that cannot be", complain);
-            if (stack[depth])
+            misplaced += parted[depth];
+            if (stack[depth] && !parted[depth])
                 note_property(blob, stack[depth], names + name, tag + 12, bytes);
             at += 12 + ((bytes + 3) & ~3u);
             break;
@@ -120,7 +123,7 @@ bool fe_fdt_index_make(const void *blob, fe_complain complain) {
         case FDT_END_NODE:
             if (depth == 0)
                 return damaged(at, "the end of no node", complain);
-            depth--;
+            parted[--depth] = true;
             at += 4;
             break;
         case FDT_NOP:
@@ -131,6 +134,8 @@ bool fe_fdt_index_make(const void *blob, fe_complain complain) {
                 return damaged(at, "its end", complain);
             if (left_out)
                 complain("device tree: more than %u nodes; %u are left out", FE_FDT_NODES_MAX, left_out);
+            if (misplaced) /* as libfdt does, which finds none there */
+                complain("device tree: %u properties stand behind the nodes of their node, and are ignored", misplaced);
             return true;
         default:
             return damaged(at, "an unknown tag", complain);

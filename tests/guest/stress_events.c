@@ -152,8 +152,8 @@ static intptr_t rest(void *argument) {
         struct disturbance before = disturbance(core);
         fe_task_sleep(length);
         struct disturbance after = disturbance(core);
-        cr_assert_leq(after.here - before.here, (1 + looks) * GUEST_TIMER_SETTINGS, "the sleeper's core took %llu interrupts",
-                      (unsigned long long)(after.here - before.here));
+        cr_assert_leq(after.here - before.here, (1 + looks) * GUEST_TIMER_SETTINGS,
+                      "the sleeper's core took %llu interrupts", (unsigned long long)(after.here - before.here));
         cr_assert_leq(after.elsewhere - before.elsewhere, looks * GUEST_TIMER_SETTINGS,
                       "cores at rest took %llu interrupts of timers or devices",
                       (unsigned long long)(after.elsewhere - before.elsewhere));

@@ -174,7 +174,8 @@ static intptr_t watch_idlers(void *argument) {
         uint64_t taken = interrupts_of(core) - interrupts[core];
         /* The last core watches this one, which ran just now (sched/watch.c): that is a call, and looks. */
         uint64_t looks = core == fe_core_count() - 1 ? guest_watch_looks(rest / 4) : 0;
-        cr_expect_leq(taken, looks * GUEST_TIMER_SETTINGS, "core %u at rest took %llu interrupts", core, (unsigned long long)taken);
+        cr_expect_leq(taken, looks * GUEST_TIMER_SETTINGS, "core %u at rest took %llu interrupts", core,
+                      (unsigned long long)taken);
         numbers_send(idlers[core][1].out, 8);
         cr_expect_eq(guest_join(tasks[core][1]), 8);
         for (unsigned i = 0; i < IDLERS; i++) {

@@ -525,3 +525,19 @@ Test(drivers_fdt, leaves_out_nodes_beyond_its_index) {
     cr_assert_not_null(strstr(unit_complaints, "are left out"));
     ask_everything();
 }
+
+/* Properties come before the nodes of a node; libfdt finds none behind them. */
+Test(drivers_fdt, ignores_properties_behind_nodes) {
+    begin();
+    node("bus");
+    node("device");
+    text("compatible", "arm,gic-v3");
+    end();
+    text("compatible", "arm,pl011");
+    end();
+    finish();
+    cr_assert(check());
+    cr_assert_not_null(strstr(unit_complaints, "1 properties stand behind the nodes"));
+    cr_assert_eq(fe_fdt_find(tree, -1, "arm,pl011"), -1);
+    cr_assert_geq(fe_fdt_find(tree, -1, "arm,gic-v3"), 0);
+}
