@@ -22,6 +22,7 @@
 #include <ferrite/time.h>
 #include <sched/scheduler.h>
 
+#define LEAVE_AGAIN (20 * FE_MILLISECOND) /* some slices */
 enum { GRACE_MS = 1000, GRACE_MS_MAX = 3600000, LISTENERS_LEAST = 16 };
 
 struct fe_listener {
@@ -195,13 +196,29 @@ static void name(const struct fe_task_information *task, void *unused) {
         fe_error("task '%s' (%llu) does not end: left behind", task->name, (unsigned long long)task->task.id);
 }
 
-/* Until no task is left: waits, kills, waits, names. */
+static void leave(const struct fe_task_information *task, void *unused) {
+    (void)unused;
+    if (task->kind != FE_TASK_SERVICE && task->state != FE_TASK_ENDED)
+        fe_task_leave_behind(task->task);
+}
+
+/* Has those that spin stopped for good. Again and again, since one that was ready when it was asked may have a core to itself
+ * after that; and not for ever, since there are those that wait, which need no stopping. */
+static void leave_all(fe_nanoseconds deadline) {
+    do
+        fe_tasks_each(leave, NULL);
+    while (!fe_tasks_wait(true, fe_time_now() + LEAVE_AGAIN) && fe_time_now() < deadline);
+}
+
+/* Until no task is left: waits, kills, waits, names, stops. */
 static void end_all(fe_nanoseconds grace) {
     if (fe_tasks_wait(true, fe_time_now() + grace))
         return;
     fe_tasks_each(kill_any, NULL);
-    if (!fe_tasks_wait(true, fe_time_now() + grace))
-        fe_tasks_each(name, NULL);
+    if (fe_tasks_wait(true, fe_time_now() + grace))
+        return;
+    fe_tasks_each(name, NULL);
+    leave_all(fe_time_now() + grace);
 }
 
 void fe_shutdown(enum fe_shutdown_reason reason) {

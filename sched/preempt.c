@@ -197,6 +197,24 @@ static bool in_runtime(uintptr_t pc) {
     return pc >= (uintptr_t)fe_runtime_text_start && pc < (uintptr_t)fe_runtime_text_end;
 }
 
+/* Whether shutdown has given it up: then it is never resumed, and counts as ended, since nothing more will come of it. */
+static bool is_left(struct fe_scheduler *self, struct fe_tcb *task) {
+    /* Relaxed: it is preempted again if this comes too early, and an id is nobody else's ever. */
+    if (FE_LIKELY(fe_load_relaxed(&task->left) != fe_load_relaxed(&task->id)))
+        return false;
+    fe_count(task->kind == FE_TASK_WEAK ? &self->weak.ended : &self->strong.ended);
+    self->unusual.attention = 1; /* to look whether it was the last */
+    return true;
+}
+
+void fe_task_leave_behind(fe_task task) {
+    fe_store_relaxed(&task.tcb->left, task.id);
+    for (unsigned i = 0; i < fe_sched.cores; i++) { /* so that something waits for the core that it has to itself */
+        if (fe_sched.schedulers[i])
+            fe_event_post(&fe_sched.schedulers[i]->group_hint);
+    }
+}
+
 static void after_preemption(struct fe_tcb *task) {
     struct fe_scheduler *self = fe_scheduler_self();
     fe_arch_interrupts_enable();
@@ -209,7 +227,8 @@ static void after_preemption(struct fe_tcb *task) {
     }
     fe_scheduler_drain(self);
     fe_timers_poll(self);
-    fe_scheduler_put_last(self, task);
+    if (!is_left(self, task))
+        fe_scheduler_put_last(self, task);
     keep_pages(self);
 }
 

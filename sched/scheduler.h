@@ -52,6 +52,9 @@ FE_MUST_CHECK fe_status fe_task_spawn_service(fe_task_function function, void *a
 bool fe_tasks_wait(bool weak_too, fe_nanoseconds deadline);
 /* Calls visit for each task that exists. A glance: tasks come and go meanwhile. `visit` may not spawn. */
 void fe_tasks_each(void (*visit)(const struct fe_task_information *task, void *argument), void *argument);
+/* Gives a task up that does not end though it was killed: the next time that it is preempted it is not resumed, ever, and counts as
+ * ended. Does nothing to one that waits. For shutdown. */
+void fe_task_leave_behind(fe_task task);
 /*
  * Tasks keep the machine running, and so does a hold: for an event's handler that will have a task to spawn, but not yet. Each
  * hold is released once, on any core. Scheduler or task context.

@@ -62,6 +62,7 @@ struct fe_tcb {
     fe_atomic_u64 joiner;  /* see FE_JOIN_ENDED */
     fe_atomic_u64 id;      /* 0: no task; written by spawn and by recycling */
     fe_atomic_u64 kill;    /* kill.c: the id of the task that is to be killed; another's or 0: nobody asked */
+    fe_atomic_u64 left;    /* preempt.c: the id of the task that is left behind; another's or 0: it is not */
 
     /* Set by spawn, then read-only. */
     fe_task_function function;

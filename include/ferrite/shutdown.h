@@ -7,7 +7,7 @@
  *   1  who listens is told, by a message on his port (fe_shutdown_listen)
  *   2  after fe_main's failure, all tasks that are not weak are killed
  *   3  weak tasks have `grace=` milliseconds (1,000) to end; then they are killed, and those that do not end even so in the same
- *      time are named and left behind
+ *      time are named and left behind: one that spins is stopped when it is preempted next, and never resumed
  *   4  at_exit functions run, each in a task of its own, the last registered first; what they leave running ends as in 3
  *   5  global data is destroyed, leaks are reported, the log is written out, and the machine stops with fe_main's result, or
  *      101 if it failed

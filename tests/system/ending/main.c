@@ -66,6 +66,25 @@ static intptr_t spin(void *unused) {
     return 0;
 }
 
+/* The same, and a kill does nothing to it. */
+static _Atomic size_t spins;
+
+static intptr_t spin_unkillable(void *unused) {
+    (void)unused;
+    fe_unkillable_begin();
+    atomic_fetch_add(&began, 1);
+    for (;;)
+        atomic_fetch_add(&spins, 1);
+    return 0;
+}
+
+static void check_stopped(void *unused) {
+    (void)unused;
+    size_t before = atomic_load(&spins);
+    fe_task_sleep(100 * FE_MILLISECOND); /* many slices */
+    expect("spinning no more", atomic_load(&spins), before);
+}
+
 static void say_at_exit(void *unused) {
     (void)unused;
     fe_print("right at_exit ran\n");
@@ -175,6 +194,11 @@ int fe_main(int argc, char **argv) {
             spawn(same(way, "deaf") ? stay_deaf : spin, NULL, true);
         if (same(way, "deaf"))
             until(&began, size);
+    } else if (same(way, "spin-unkillable")) {
+        fe_at_exit(check_stopped, NULL);
+        for (size_t i = 0; i < size; i++)
+            spawn(spin_unkillable, NULL, true);
+        until(&began, size);
     } else if (same(way, "blocked-and-fail")) {
         fe_at_exit(say_at_exit, NULL);
         for (size_t i = 0; i < size; i++)
