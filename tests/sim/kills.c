@@ -150,7 +150,108 @@ static void kill_unkillable(void) {
     sim_join(killer);
 }
 
+/*
+ * Either end of an exchange is killed, or both, wherever that finds them; each owns its end, and the block that it has. What is
+ * in no hand any more has been freed, once: main.c counts blocks, and the heap knows one that is freed twice. Where a task is killed
+ * is up to the run: each step of the others is a choice of the simulation.
+ */
+static struct {
+    fe_task ends[3]; /* two senders and the receiver */
+    fe_sender senders[2];
+    fe_port port;
+    bool select;
+    fe_atomic_u32 owned[3]; /* it has taken over its end; who is killed before that leaves it to main */
+} exchange;
+
+static intptr_t sends_owned(void *argument) {
+    fe_owned_sender mine = exchange.senders[(uintptr_t)argument];
+    fe_store_release(&exchange.owned[(uintptr_t)argument], 1);
+    for (uint64_t i = 0; i < MESSAGES; i++) {
+        fe_owned(uint64_t) block = fe_heap_alloc(16 + sim_random(100));
+        block[0] = i;
+        if (sim_random(3)) {
+            fe_pipe_give(mine, &block); /* fails when the port is closed */
+            SIM_CHECK(block == NULL);
+        } else if (fe_pipe_send_until(mine, &block, fe_time_now() + sim_random(3000)) == FE_OK) {
+            block = NULL;
+        }
+        if (sim_random(4) == 0)
+            fe_task_yield();
+    }
+    return 0;
+}
+
+static intptr_t receives_owned(void *argument) {
+    (void)argument;
+    fe_owned_port mine = exchange.port;
+    fe_store_release(&exchange.owned[2], 1);
+    fe_selector selector;
+    if (exchange.select) {
+        fe_selector_open(&selector);
+        SIM_CHECK(fe_selector_add(selector, mine, 1) == FE_OK);
+        fe_unkillable_begin(); /* a selector has no owner: only the wait itself may end in a kill */
+    }
+    fe_status status;
+    do {
+        fe_owned(uint64_t) block = NULL;
+        status = exchange.select ? fe_pipe_try_receive(mine, &block) : fe_pipe_receive_until(mine, &block, FE_FOREVER);
+        SIM_CHECK(status != FE_OK || block[0] < MESSAGES);
+        if (exchange.select && status == FE_EAGAIN) {
+            uintptr_t tag;
+            SIM_CHECK(fe_select(selector, fe_time_now() + sim_random(3000), &tag) != FE_EINVAL);
+        }
+    } while (status != FE_ECLOSED);
+    if (exchange.select) {
+        SIM_CHECK(fe_selector_remove(selector, mine) == FE_OK);
+        fe_selector_close(selector);
+        fe_unkillable_end();
+    }
+    return 0;
+}
+
+static intptr_t kills_one(void *which) {
+    for (uint32_t wait = sim_random(30); wait; wait--)
+        fe_task_yield();
+    fe_status status = fe_task_kill(exchange.ends[(uintptr_t)which]);
+    SIM_CHECK(status == FE_OK || status == FE_ENOENT, "%s", fe_status_string(status));
+    return 0;
+}
+
+static void kill_either_end(void) {
+    static const size_t capacities[] = {1, 2, 4, FE_UNBOUNDED, FE_RENDEZVOUS};
+    fe_pipe_open(&exchange.senders[0], &exchange.port, sizeof(void *), capacities[sim_random(5)],
+                 FE_PIPE_SHARED | FE_PIPE_BLOCKS);
+    exchange.senders[1] = fe_sender_copy(exchange.senders[0]);
+    exchange.select = sim_random(3) == 0;
+    for (unsigned i = 0; i < 3; i++)
+        fe_store_relaxed(&exchange.owned[i], 0);
+    for (uintptr_t i = 0; i < 3; i++)
+        exchange.ends[i] = sim_spawn(i < 2 ? sends_owned : receives_owned, SIM_NUMBER(i));
+    fe_task killers[3];
+    uint32_t whom =
+        1 + sim_random(7); /* some, or all; a receiver whose senders are gone ends by itself, as they do without it */
+    for (uintptr_t i = 0; i < 3; i++)
+        if (whom >> i & 1)
+            killers[i] = sim_spawn(kills_one, SIM_NUMBER(i));
+    for (unsigned i = 0; i < 3; i++) {
+        struct fe_task_result result;
+        SIM_CHECK(fe_task_join(exchange.ends[i], &result) == FE_OK);
+        SIM_CHECK(result.outcome != FE_FAULTED, "%s", result.message);
+        SIM_CHECK(result.outcome != FE_KILLED || (whom >> i & 1), "nobody has killed %u", i);
+        if (fe_load_acquire(&exchange.owned[i]))
+            continue;
+        if (i < 2)
+            fe_sender_close(exchange.senders[i]);
+        else
+            fe_port_close(exchange.port);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        if (whom >> i & 1)
+            sim_join(killers[i]);
+}
+
 const struct sim_program sim_kills[] = {
+    {"kill_either_end", kill_either_end, SIM_TASKS_FAIL},
     {"kill_receiver", kill_receiver, SIM_TASKS_FAIL},
     {"kill_waiting", kill_waiting, SIM_TASKS_FAIL},
     {"kill_unkillable", kill_unkillable, SIM_TASKS_FAIL},
