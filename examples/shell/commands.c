@@ -3,6 +3,7 @@
  * that begins with the command's name, and makes the status other than 0.
  */
 #include "commands.h"
+#include "line.h"
 #include "tables.h"
 
 #include <ferrite/ferrite.h>
@@ -99,9 +100,11 @@ static int do_run(struct shell *shell, int argc, char **argv) {
 
 static int do_echo(struct shell *shell, int argc, char **argv) {
     (void)shell;
+    char text[LINE_BYTES + 1] = ""; /* printed at once: a line of the log may come between two prints */
+    size_t used = 0;
     for (int i = 1; i < argc; i++)
-        fe_print("%s%s", i > 1 ? " " : "", argv[i]);
-    fe_print("\n");
+        used += (size_t)fe_format(text + used, sizeof(text) - used, "%s%s", i > 1 ? " " : "", argv[i]);
+    fe_print("%s\n", text);
     return 0;
 }
 
