@@ -215,7 +215,7 @@ static intptr_t churn(void *argument) {
     return 0;
 }
 
-Test(heap, churn_on_all_cores) {
+Test(heap, churn_on_all_cores, .timeout = 600) {
     fe_task tasks[8];
     for (uintptr_t i = 0; i < 8; i++)
         tasks[i] = fe_task_spawn(churn, (void *)i, NULL);

@@ -314,7 +314,7 @@ static intptr_t garbage_for_ever(void *argument) {
     return lives->id == 0 ? (intptr_t)argument : -1;
 }
 
-Test(local, cyclic_garbage_for_ever_holds_steady_memory) {
+Test(local, cyclic_garbage_for_ever_holds_steady_memory, .timeout = 600) {
     enum { TASKS = 4 };
     fe_task tasks[TASKS];
     for (intptr_t i = 0; i < TASKS; i++)

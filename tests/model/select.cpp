@@ -46,6 +46,15 @@ struct select_suite : rl::test_suite<select_suite<KIND, PIPES, EACH, CLOSING>, P
         p->lock.lock(RL_INFO);
         fe_store_relaxed(&p->waiter, FE_WAITER_NONE);
         p->lock.unlock(RL_INFO);
+        while (fe_load_acquire(&p->selected)) { /* told meanwhile: the node leaves the queue, by going round once */
+            fe_inbox_node *node = fe_inbox_pop(&s.ready);
+            if (node == NULL)
+                rl::yield(1, RL_INFO);
+            else if (node == &p->selector_node)
+                fe_store_relaxed(&p->selected, 0);
+            else
+                fe_inbox_push(&s.ready, node);
+        }
         if (last == p)
             last = NULL;
     }
