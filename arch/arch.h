@@ -316,6 +316,19 @@ extern char fe_boot_start[], fe_boot_end[];
 /* The port's name, such as "x86_64". */
 extern const char fe_arch_name[];
 
+/* ------------------------------------------------------------------------------------------------------------------
+ * Unwinding (sched/unwind/).
+ */
+/*
+ * A frame: the registers that a function keeps for its caller, its stack pointer, and its pc. The port defines the structure (an array,
+ * `registers`), FE_ARCH_FRAME_REGISTERS, FE_ARCH_FRAME_STACK and FE_ARCH_FRAME_PC (places in it), and the place of the register
+ * with a DWARF number, or FE_ARCH_FRAME_REGISTERS if it has none:
+ *     unsigned fe_arch_frame_index(uint64_t column)
+ */
+struct fe_arch_frame;
+/* The index (.eh_frame_hdr) of the code that `pc` lies in; NULL: it has none. */
+const void *fe_arch_unwind_tables(uintptr_t pc);
+
 /* Last, so that it sees the whole contract. A port without an address space of its own (host/) redefines the bases above. */
 #include "port.h"
 

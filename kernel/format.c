@@ -47,8 +47,11 @@ static FE_LENIENT void pad(struct output *out, char c, size_t count) {
 }
 
 static FE_LENIENT void put_bytes(struct output *out, const char *text, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++)
-        put(out, text[i]);
+    size_t room = out->length + 1 < out->size ? out->size - 1 - out->length : 0;
+    size_t fit = bytes < room ? bytes : room;
+    for (size_t i = 0; i < fit; i++)
+        out->buffer[out->length + i] = text[i];
+    out->length += bytes;
 }
 
 /* Text padded to the width; shared by %s and %c. */
@@ -145,11 +148,14 @@ FE_LENIENT int fe_format_v(char *buffer, size_t size, const char *format, va_lis
     va_copy(list, arguments);
 
     for (const char *at = format; *at != '\0';) {
-        if (*at != '%') {
-            put(&out, *at++);
+        const char *start = at;
+        while (*at != '%' && *at != '\0')
+            at++;
+        if (at != start) {
+            put_bytes(&out, start, (size_t)(at - start));
             continue;
         }
-        const char *start = at++;
+        at++;
         struct conversion how = {0};
         for (bool more = true; more;) {
             switch (*at) {
@@ -241,8 +247,8 @@ FE_LENIENT int fe_format_v(char *buffer, size_t size, const char *format, va_lis
             const char *text = va_arg(list, const char *);
             if (text == NULL)
                 text = "(null)";
-            size_t bytes = 0;
-            while (!(how.has_precision && bytes >= how.precision) && text[bytes] != '\0')
+            size_t bytes = 0, most = how.has_precision ? how.precision : SIZE_MAX;
+            while (bytes < most && text[bytes] != '\0')
                 bytes++;
             put_padded(&out, &how, text, bytes);
             break;

@@ -40,17 +40,14 @@ void (*fe_ending_steps[FE_ENDING_STEPS])(struct fe_tcb *task) = {
 
 void fe_ending_run(struct fe_tcb *task) {
     task->ending |= 1u << FE_ENDING_BEGUN;
-    for (unsigned step = 0; step < FE_ENDING_STEPS;) {
-        if (!(task->ending & 1u << step)) {
-            step++;
-            continue;
-        }
+    uint32_t wanted;
+    while ((wanted = task->ending & ((1u << FE_ENDING_STEPS) - 1)) != 0) {
+        unsigned step = (unsigned)__builtin_ctz(wanted); /* the first: a step may use what an earlier one takes care of */
         task->ending &= ~(1u << step);
         /* Relaxed: see fe_ending_know. */
         void (*function)(struct fe_tcb *) = __atomic_load_n(&fe_ending_steps[step], __ATOMIC_RELAXED);
         if (function)
             function(task);
-        step = 0; /* it may have used what an earlier step takes care of */
     }
     task->doom = FE_DOOM_NONE;
     task->ending = 0;

@@ -279,7 +279,11 @@ void fe_task_fails(struct fe_tcb *task, const struct fe_task_result *result, uin
 
 void fe_fail_at(const char *file, int line, const char *format, ...) {
     struct fe_scheduler *self = fe_scheduler_self();
-    struct fe_task_result result = {.outcome = FE_FAILED};
+    struct fe_task_result result; /* its message is not cleared first */
+    result.outcome = FE_FAILED;
+    result.value = 0;
+    result.fault = FE_FAULT_NONE;
+    result.fault_address = result.fault_pc = 0;
     va_list arguments;
     va_start(arguments, format);
     int length = fe_format_v(result.message, sizeof result.message, format, arguments);
@@ -289,8 +293,8 @@ void fe_fail_at(const char *file, int line, const char *format, ...) {
     struct fe_tcb *task = self->current;
     bool again = fe_ending_begun(task);
     if (length >= 0 && (size_t)length < sizeof result.message)
-        fe_format(result.message + length, sizeof result.message - (size_t)length, "%s (%s:%d)",
-                  again ? ", while it ended" : "", file, line);
+        fe_format(result.message + length, sizeof result.message - (size_t)length,
+                  again ? ", while it ended (%s:%d)" : " (%s:%d)", file, line);
     fe_task_fails(task, &result, (uintptr_t)__builtin_return_address(0), (uintptr_t)__builtin_frame_address(0));
     if (again)
         fe_task_end(task); /* what cleanups are left are given up */

@@ -92,7 +92,6 @@ struct fe_tcb {
     uintptr_t overflowed_to;      /* fault.c: where it goes on once the runtime has finished; 0: nowhere else */
     uint32_t sections;            /* of fe_preempt_disable that are open */
     volatile bool preempt_wanted; /* set by its core's handlers: to be preempted when the outermost section ends */
-    uint64_t exception[4] __attribute__((aligned(16))); /* unwind.c: the unwinder's, which outlives the frames */
 
     /* The task itself, and whoever joins it after its end. */
     struct fe_timer timer; /* for waits with a deadline */

@@ -33,16 +33,18 @@ PROGRAM_FLAGS         := $(if $(filter gcc,$(CC)),$(PROGRAM_FLAGS_$(ARCH)))
 # the first only.
 PROGRAM_FLAGS         += -fexceptions $(if $(filter gcc,$(CC)),-fnon-call-exceptions)
 
-# libgcc's unwinder, which only those cleanups refer to: with what it needs of a libc under names of our own (arch/bare/unwind.c).
-# An image into which it was linked gets its tables, too, when it is linked a second time. (On Linux the compiler sees to it.)
+# The unwinder, which only those cleanups refer to. An image into which it was linked gets its tables, too, when it is linked a
+# second time. (On Linux the compiler sees to it.)
+UNWIND_ARCH := $(if $(filter host sim,$(ARCH)),x86_64,$(ARCH))
+UNWIND_SRCS := $(wildcard sched/unwind/*.c arch/$(UNWIND_ARCH)/unwind/*.S)
+UNWIND_OBJS := $(patsubst %,$(OUT)/%.o,$(basename $(UNWIND_SRCS)))
+UNWINDER    := $(OUT)/unwinder.a
+$(UNWIND_OBJS): FLAGS = $(COMMON) $(KERNEL_CFLAGS) $(if $(filter host sim,$(ARCH)),-fno-sanitize=all -DFE_SIM_UNWATCHED)
+$(UNWINDER): $(UNWIND_OBJS)
+	@rm -f $@; $(CROSS)ar rcs $@ $^
 ifeq ($(filter host sim,$(ARCH)),)
-UNWINDER        := $(OUT)/unwinder.a
-LIBGCC_EH       := $(shell $(CROSS)gcc -print-file-name=libgcc_eh.a)
-UNWIND_RENAMED  := abort malloc free strchr
 # $(call unwinding,ELF): what links the tables into an image whose first link is ELF.
-unwinding       = $$($(NM) $(1) | grep -q ' T _Unwind_ForcedUnwind$$' && echo --eh-frame-hdr -T linker/unwind.ld)
-$(UNWINDER): $(CONFIG)
-	$(Q)$(OBJCOPY) $(foreach s,$(UNWIND_RENAMED),--redefine-sym $(s)=fe_unwind_$(s)) $(LIBGCC_EH) $@
+unwinding   = $$($(NM) $(1) | grep -qw fe_unwind_frame && echo --eh-frame-hdr -T linker/unwind.ld)
 endif
 
 # $(call containers,NAME): the files that a program is linked to: an ELF, and on bare machines a raw image.

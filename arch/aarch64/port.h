@@ -95,6 +95,22 @@ void fe_arm_context_start(void);
 /* switch.S: where code that a trap interrupted goes on, to call; its stack is what fe_arch_trap_call makes. */
 void fe_arm_trap_call(void);
 #define FE_ARCH_TRAP_CALL_BYTES 48u
+
+/* A frame to be unwound: x19 to x30, sp, d8 to d15, pc. unwind/frame.S has the same layout. */
+#define FE_ARCH_FRAME_REGISTERS 22u
+#define FE_ARCH_FRAME_STACK 12u
+#define FE_ARCH_FRAME_PC 21u
+struct fe_arch_frame {
+    uint64_t registers[FE_ARCH_FRAME_REGISTERS];
+};
+
+static inline unsigned fe_arch_frame_index(uint64_t column) {
+    if (column - 19 < 13)
+        return (unsigned)column - 19;
+    if (column - 72 < 8)
+        return (unsigned)column - 72 + 13;
+    return column == 96 ? FE_ARCH_FRAME_PC : FE_ARCH_FRAME_REGISTERS;
+}
 #define FE_ARCH_RED_ZONE 0u
 
 static inline void fe_arch_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {

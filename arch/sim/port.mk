@@ -7,7 +7,7 @@ SIM_WATCHED   := -fsanitize=thread -U__SANITIZE_THREAD__ -Wno-tsan -include arch
 PORT_CFLAGS   := -U_FORTIFY_SOURCE -fcf-protection=none -DFE_RING_CAPACITY=3u $(SIM_WATCHED)
 KERNEL_CFLAGS :=
 PORT_DIRS     :=
-PORT_SRCS     := arch/host/unpreempted.c arch/x86_64/switch.S arch/x86_64/call.S arch/x86_64/frame.c arch/x86_64/decode.c arch/bare/memory.c
+PORT_SRCS     := arch/host/unpreempted.c arch/host/unwind.c arch/x86_64/switch.S arch/x86_64/call.S arch/x86_64/frame.c arch/x86_64/decode.c arch/bare/memory.c
 DRIVERS       := drivers/sim
 # Allocations that the chooser may let fail are called through it.
 SIM_MAY_FAIL  := fe_page_alloc fe_page_alloc_run fe_page_alloc_run_aligned fe_heap_try_alloc fe_heap_try_alloc_aligned \

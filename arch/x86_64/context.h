@@ -16,8 +16,21 @@ void fe_x86_context_begin(void);
 
 /* switch.S: where code that a trap interrupted goes on, to call; its stack is what fe_arch_trap_call makes. */
 void fe_x86_trap_call(void);
-#define FE_ARCH_TRAP_CALL_BYTES 32u
+#define FE_ARCH_TRAP_CALL_BYTES 48u
 #define FE_ARCH_RED_ZONE 128u
+
+/* A frame to be unwound: registers by their DWARF numbers, the last of which is the instruction pointer. unwind/frame.S has the
+ * same layout. */
+#define FE_ARCH_FRAME_REGISTERS 17u
+#define FE_ARCH_FRAME_STACK 7u
+#define FE_ARCH_FRAME_PC 16u
+struct fe_arch_frame {
+    uint64_t registers[FE_ARCH_FRAME_REGISTERS];
+};
+
+static inline unsigned fe_arch_frame_index(uint64_t column) {
+    return column < FE_ARCH_FRAME_REGISTERS ? (unsigned)column : FE_ARCH_FRAME_REGISTERS;
+}
 
 static inline void fe_x86_context_make(struct fe_arch_context *context, void *stack_top, void (*entry)(void *passed)) {
     struct fe_x86_switch_frame *frame = (struct fe_x86_switch_frame *)stack_top - 1;

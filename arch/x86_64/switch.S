@@ -110,7 +110,7 @@ fe_x86_context_begin:
     .cfi_endproc
     .size fe_x86_context_begin, . - fe_x86_context_begin
 
-/* Interrupted code seems to call from here. The stack: its rip and rsp, the function, the argument. All else is in the registers
+/* Interrupted code seems to call from here. The stack: its rip and rsp, the function, the argument, r10. All else is in the registers
  * still; a signal frame, since rip is the instruction itself, and not the one after a call. */
     .section .text.fe_x86_trap_call, "ax"
     .balign 16
@@ -119,9 +119,10 @@ fe_x86_context_begin:
 fe_x86_trap_call:
     .cfi_startproc simple
     .cfi_signal_frame
-    .cfi_def_cfa rsp, 32
-    .cfi_offset rip, -32
-    .cfi_offset rsp, -24
+    .cfi_def_cfa rsp, 48
+    .cfi_offset rip, -48
+    .cfi_offset rsp, -40
+    .cfi_offset r10, -16
     movq 24(%rsp), %rdi
     call *16(%rsp)
     ud2

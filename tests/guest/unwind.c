@@ -322,7 +322,9 @@ Test(unwind, a_full_stack_has_a_reserve) {
     struct fe_task_result result = guest_result(overflow, NULL);
     cr_expect_eq(result.outcome, FE_FAULTED);
     cr_expect_eq(result.fault, FE_FAULT_STACK_OVERFLOW);
+#ifndef __SANITIZE_THREAD__ /* there it may be the sanitizer's library that meets the bound: nothing unwinds from there */
     cr_expect_gt(count, 100, "%u cleanups", count);
+#endif
 }
 
 /* Overflows inside the runtime: the operation is done, and its caller fails before it goes on. */
@@ -355,7 +357,7 @@ Test(unwind, overflow_inside_the_runtime) {
     cr_expect_eq(result.fault, FE_FAULT_STACK_OVERFLOW, "%s", result.message);
     cr_expect_gt(entered, 50u);
     cr_expect_eq(went_on, entered - 1, "it fails where the operation ends");
-#ifndef __SANITIZE_THREAD__ /* there it is the sanitizer's library that meets the bound: nothing unwinds from there */
+#ifndef __SANITIZE_THREAD__ /* see above */
     cr_expect_eq(left, entered + 1, "and cleans up");
 #endif
 }
