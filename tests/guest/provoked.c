@@ -1,6 +1,7 @@
 /* Tests that fail, each in another way: tests/system/harness runs them one by one, to see that the harness notices. */
 #include "guest.h"
 
+#include <ferrite/stats.h>
 #include <stdlib.h>
 
 Test(provoked, comparison, .data = FE_TEST_ALONE) {
@@ -42,11 +43,11 @@ Test(provoked, heap_leak, .data = FE_TEST_ALONE) {
 
 static intptr_t wait_for_ever(void *argument) {
     (void)argument;
-    numbers_sender out;
-    numbers_port in;
-    numbers_open(&out, &in, 1, 0);
-    numbers_receive(in);
-    return 0;
+    fe_owned_sender out = {NULL};
+    fe_owned_port in = {NULL};
+    uint64_t value;
+    fe_pipe_open(&out, &in, sizeof(value), 1, 0);
+    return fe_pipe_receive_until(in, &value, FE_FOREVER);
 }
 
 Test(provoked, task_leak, .data = FE_TEST_ALONE) {
@@ -57,6 +58,54 @@ Test(provoked, task_leak, .data = FE_TEST_ALONE) {
 
 Test(provoked, timeout, .timeout = 0.2, .data = FE_TEST_ALONE) {
     wait_for_ever(NULL);
+}
+
+/* What failed tests leave behind: tasks that wait, that are joined, that have ended; and one that no kill reaches. */
+static intptr_t return_at_once(void *argument) {
+    return (intptr_t)argument;
+}
+
+static intptr_t join_for_ever(void *argument) {
+    (void)argument;
+    return fe_task_join(fe_task_spawn(wait_for_ever, NULL, NULL), NULL);
+}
+
+Test(provoked, leaves_tasks, .data = FE_TEST_ALONE) {
+    for (unsigned i = 0; i < 10; i++) {
+        guest_until_blocked(guest_spawn(wait_for_ever, NULL, (int)(i % fe_core_count())));
+        guest_until_blocked(fe_task_spawn(join_for_ever, NULL, NULL));
+        fe_task_spawn(return_at_once, NULL, NULL);
+    }
+    cr_assert_fail("with helpers");
+}
+
+static intptr_t fail_for_others(void *argument) {
+    (void)argument;
+    cr_assert_fail("a helper's");
+}
+
+Test(provoked, waits_for_a_helper, .data = FE_TEST_ALONE) {
+    fe_task_spawn(fail_for_others, NULL, NULL);
+    wait_for_ever(NULL);
+}
+
+Test(provoked, nobody_is_left, .data = FE_TEST_ALONE) {
+    struct fe_task_information list[16];
+    size_t count = fe_task_list(list, FE_ARRAY_LENGTH(list)), others = 0;
+    cr_assert_leq(count, FE_ARRAY_LENGTH(list));
+    for (size_t i = 0; i < count; i++)
+        others += list[i].kind != FE_TASK_SERVICE;
+    cr_assert_eq(others, 2u, "this one and the runner");
+}
+
+static intptr_t be_deaf(void *argument) {
+    fe_unkillable_begin();
+    return wait_for_ever(argument);
+}
+
+Test(provoked, leaves_a_deaf_task, .data = FE_TEST_ALONE) {
+    guest_until_blocked(fe_task_spawn(be_deaf, NULL, NULL));
+    cr_assert_fail("with a deaf helper");
 }
 
 static void fail_in_init(void) {

@@ -199,12 +199,17 @@ void fe_test_failed_notes(const char *file, int line, const char *assertion, con
     va_end(arguments);
 }
 
+/* Ends the calling task, and the test's own with it, which may wait for what this one will not do any more. */
 FE_NORETURN void fe_test_abort(void) {
     fe_task self = fe_task_self();
     if (self.id == 0)
         fe_panic("an assertion failed outside a task: in %s context", fe_context_name(fe_context()));
-    if (self.id == atomic_load_explicit(&fe_test_run.task, memory_order_relaxed)) /* set before this task could run on */
-        atomic_store_explicit(&fe_test_run.aborted, true, memory_order_relaxed);  /* read after the join */
+    /* Relaxed, all of it: the test's task wrote them before it spawned this one; read again after the join. */
+    fe_task test = {atomic_load_explicit(&fe_test_run.tcb, memory_order_relaxed),
+                    atomic_load_explicit(&fe_test_run.task, memory_order_relaxed)};
+    atomic_store_explicit(&fe_test_run.aborted, true, memory_order_relaxed);
+    if (self.id != test.id)
+        (void)fe_task_kill(test); /* it may have ended */
     fe_task_exit(0);
 }
 

@@ -9,9 +9,10 @@
 #include <stdatomic.h>
 
 struct fe_test_run {
-    _Atomic uint64_t task;     /* id of the test's own task */
+    _Atomic(struct fe_tcb *) tcb; /* the test's own task: its control block and, written last, its id */
+    _Atomic uint64_t task;
     _Atomic unsigned failures; /* assertions that failed, in any of its tasks */
-    _Atomic bool aborted;      /* the test's own task ended by an assertion, or by skipping */
+    _Atomic bool aborted;      /* an assertion, or skipping, has ended it */
     _Atomic bool skipped;
     char skip_reason[FE_TASK_MESSAGE_MAX]; /* written before `skipped` is set, by the task that sets it first */
 };

@@ -5,10 +5,11 @@
  *     test=GLOB,GLOB       the same, on the command line
  *
  * A glob without a slash means a suite. Exit status: 0 all passed, 1 some failed, 2 nothing to run; 101 when tasks of tests
- * are left that hold the machine up (the runner then fails, which ends it).
+ * are left that could not be killed and hold the machine up (the runner then fails, which ends it).
  *
  * Invariants: tests run in the order of their suites, files and lines, whatever the linker's; every test of the plan has a
- * result even if its task hangs; nothing of one test is looked at before its own task has ended or timed out.
+ * result even if its task hangs; nothing of one test is looked at before its own task has ended or timed out; what a test
+ * that failed leaves behind is killed before the next one begins.
  *
  * Rejected: running tests in parallel (heap and task counts could not be told apart); unwinding to the runner (there is
  * nothing to unwind to: a task that ends by a fault ends).
@@ -23,6 +24,7 @@
 #define TIMEOUT_DEFAULT (60 * PATIENCE * FE_SECOND)
 #define FINI_TIMEOUT (10 * PATIENCE * FE_SECOND)
 #define SETTLE_TIMEOUT (2 * PATIENCE * FE_SECOND) /* for what a test's last frees and ends still do on other cores */
+#define KILL_TIMEOUT (2 * PATIENCE * FE_SECOND)   /* for the cleanups of what a failed test left behind */
 #define SLOW FE_SECOND
 #define PATTERN_MAX 512
 #define NAME_MAX 128
@@ -47,7 +49,7 @@ struct plan {
 
 struct totals {
     unsigned passed, failed, skipped;
-    bool stuck; /* tasks are left that nothing will end */
+    bool stuck; /* tasks are left that could not be killed */
 };
 
 /* Choosing ---------------------------------------------------------------------------------------------------------- */
@@ -181,7 +183,9 @@ static void (*fini_of(const struct test_case *one))(void) {
 
 static intptr_t body(void *argument) {
     const struct test_case *one = argument;
-    atomic_store_explicit(&fe_test_run.task, fe_task_self().id, memory_order_relaxed); /* the tasks that it spawns see it */
+    fe_task self = fe_task_self();
+    atomic_store_explicit(&fe_test_run.tcb, self.tcb, memory_order_relaxed); /* the tasks that it spawns see both */
+    atomic_store_explicit(&fe_test_run.task, self.id, memory_order_relaxed);
     if (init_of(one) != NULL)
         init_of(one)();
     if (one->test->params != NULL)
@@ -327,7 +331,8 @@ static bool judge(const struct test_case *one, const struct fe_task_result *resu
     bool good = atomic_load_explicit(&fe_test_run.failures, memory_order_relaxed) == 0; /* the join orders it */
     int expected = one->test->options->signal != 0 ? one->test->options->signal : one->suite->signal;
     int actual = signal_of(result);
-    if (actual != expected) {
+    bool aborted = atomic_load_explicit(&fe_test_run.aborted, memory_order_relaxed); /* the join orders it */
+    if (actual != expected && !(aborted && result->outcome == FE_KILLED)) { /* report.c killed it, and said why */
         fe_test_diagnose("ended by %s, and not by %s: %s", signal_name(actual), signal_name(expected),
                          result->outcome == FE_RETURNED ? "the test returned" : result->message);
         if (result->outcome == FE_FAULTED)
@@ -336,7 +341,6 @@ static bool judge(const struct test_case *one, const struct fe_task_result *resu
         good = false;
     }
     int code = one->test->options->exit_code != 0 ? one->test->options->exit_code : one->suite->exit_code;
-    bool aborted = atomic_load_explicit(&fe_test_run.aborted, memory_order_relaxed); /* the join orders it */
     if (result->outcome == FE_RETURNED && !aborted && result->value != code) {
         fe_test_diagnose("ended with %ld, and not with %d", (long)result->value, code);
         good = false;
@@ -361,6 +365,8 @@ static fe_nanoseconds timeout_of(const struct test_case *one) {
     return seconds > 0 ? (fe_nanoseconds)(seconds * 1e9) : TIMEOUT_DEFAULT;
 }
 
+/* What a failed test leaves behind ---------------------------------------------------------------------------------- */
+
 static void list_tasks(void) {
     static const char *const states[] = {"ready", "running", "blocked", "ended"};
     struct fe_task_information list[16];
@@ -371,21 +377,46 @@ static void list_tasks(void) {
                          (unsigned)list[i].state < FE_ARRAY_LENGTH(states) ? states[list[i].state] : "?", list[i].core);
 }
 
-static bool run_case(const struct test_case *one, struct totals *totals) {
-    if (one->no_parameters) {
-        fe_test_diagnose("its parameters could not be made");
-        return false;
+/* Kills all tasks but the runner's and the kernel's, and takes away what has ended; how many there still were. *killed: the
+ * most that there ever were to be killed. */
+static size_t kill_others(size_t *killed) {
+    size_t capacity = fe_task_list(NULL, 0) + 16; /* more may come meanwhile: the next call sees them */
+    struct fe_task_information *list = fe_heap_alloc(capacity * sizeof(*list));
+    size_t count = fe_task_list(list, capacity), others = 0, asked = 0;
+    for (size_t i = 0; i < count && i < capacity; i++) {
+        if (list[i].kind == FE_TASK_SERVICE || list[i].task.id == fe_task_self().id)
+            continue;
+        others++;
+        (void)fe_task_detach(list[i].task); /* who joins it, if anybody, is killed as well */
+        asked += fe_task_kill(list[i].task) == FE_OK;
     }
-    if (one->test->options->description != NULL)
-        fe_test_diagnose("%s", one->test->options->description);
-    fe_test_run = (struct fe_test_run){.failures = 0};
+    fe_heap_free(list);
+    *killed = asked > *killed ? asked : *killed;
+    return others;
+}
+
+/* Whether nothing of the test's is left; says what it found. */
+static bool kill_remains(void) {
+    fe_nanoseconds deadline = fe_time_now() + KILL_TIMEOUT;
+    size_t killed = 0, left;
+    while ((left = kill_others(&killed)) > 0 && fe_time_now() < deadline)
+        fe_task_sleep(FE_MILLISECOND);
+    if (killed > left)
+        fe_test_diagnose("%llu tasks that it left behind were killed", (unsigned long long)(killed - left));
+    if (left == 0)
+        return true;
+    fe_test_diagnose("%llu tasks that it left behind do not end when killed", (unsigned long long)left);
+    list_tasks();
+    return false;
+}
+
+static bool try_case(const struct test_case *one) {
     struct holdings then = holdings();
     struct fe_task_result result;
     fe_nanoseconds timeout = timeout_of(one);
     if (!supervise(one->test->name, body, (void *)(uintptr_t)one, timeout, &result)) {
         fe_test_diagnose("has not ended after %llu ms", (unsigned long long)(timeout / FE_MILLISECOND));
         list_tasks();
-        totals->stuck = true;
         return false;
     }
     bool aborted = atomic_load_explicit(&fe_test_run.aborted, memory_order_relaxed); /* the join orders it */
@@ -393,7 +424,6 @@ static bool run_case(const struct test_case *one, struct totals *totals) {
         struct fe_task_result fini;
         if (!supervise("fini", body_fini, (void *)(uintptr_t)one, FINI_TIMEOUT, &fini)) {
             fe_test_diagnose(".fini has not ended");
-            totals->stuck = true;
             return false;
         }
     }
@@ -402,6 +432,20 @@ static bool run_case(const struct test_case *one, struct totals *totals) {
     bool good = judge(one, &result);
     if (good && !aborted && result.outcome == FE_RETURNED)
         good = check_leaks(one, then);
+    return good;
+}
+
+static bool run_case(const struct test_case *one, struct totals *totals) {
+    if (one->no_parameters) {
+        fe_test_diagnose("its parameters could not be made");
+        return false;
+    }
+    if (one->test->options->description != NULL)
+        fe_test_diagnose("%s", one->test->options->description);
+    fe_test_run = (struct fe_test_run){.failures = 0};
+    bool good = try_case(one);
+    if (!good)
+        totals->stuck |= !kill_remains();
     return good;
 }
 
@@ -466,6 +510,6 @@ int fe_main(int argc, char **argv) {
     if (plan.count == 0)
         return 2;
     if (totals.stuck)
-        fe_fail("tasks of tests are left, and nothing can end them");
+        fe_fail("tasks of tests are left, and killing does not end them");
     return totals.failed == 0 ? 0 : 1;
 }
