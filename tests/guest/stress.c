@@ -31,8 +31,11 @@ struct turns {
 
 static void wait_for_turn(struct turns *turns, uint64_t turn) {
     atomic_store(&turns->waiting[turn & 1], fe_park_self());
-    while (atomic_load(&turns->turn) != turn)
+    while (atomic_load(&turns->turn) != turn) {
+        if (fe_park_killed())
+            fe_park_die();
         fe_park();
+    }
 }
 
 static void end_turn(struct turns *turns, uint64_t turn) {
@@ -97,17 +100,17 @@ struct source {
 
 static intptr_t send_all(void *argument) {
     struct source *source = argument;
+    fe_owned_sender out = source->out.end; /* closed however this ends: nobody waits for one that has failed */
     for (uint64_t i = 0; i < source->count; i++)
         numbers_send(source->out, source->index << 48 | i);
-    numbers_close_sender(source->out);
     return 0;
 }
 
 static intptr_t receive_all(void *argument) {
-    numbers_port in = *(numbers_port *)argument;
+    fe_owned_port in = ((numbers_port *)argument)->end;
     uint64_t next[SENDERS_MAX] = {0}, value;
     intptr_t count = 0;
-    while (fe_pipe_receive_until(in.end, &value, FE_FOREVER) == FE_OK) {
+    while (fe_pipe_receive_until(in, &value, FE_FOREVER) == FE_OK) {
         uint64_t sender = value >> 48, sequence = value & 0xffffffffffff;
         cr_assert_lt(sender, SENDERS_MAX);
         cr_assert_eq(sequence, next[sender], "sender %u: %llu came in place of %llu", (unsigned)sender,
@@ -115,7 +118,6 @@ static intptr_t receive_all(void *argument) {
         next[sender]++;
         count++;
     }
-    numbers_close_port(in);
     return count;
 }
 
@@ -286,6 +288,8 @@ struct rival {
 
 static intptr_t contend(void *argument) {
     struct rival *rival = argument;
+    fe_owned_port rounds = rival->rounds.end;
+    fe_owned_sender answers = rival->answers.end;
     uint64_t round;
     while (numbers_receive_until(rival->rounds, &round, FE_FOREVER) == FE_OK) {
         struct fe_task_result result;
@@ -295,8 +299,6 @@ static intptr_t contend(void *argument) {
             cr_assert_eq(result.value, (intptr_t)round * 8 + 1);
         numbers_send(rival->answers, status == FE_OK);
     }
-    numbers_close_port(rival->rounds);
-    numbers_close_sender(rival->answers);
     return 0;
 }
 
@@ -346,6 +348,7 @@ struct late {
 
 static intptr_t send_in_time(void *argument) {
     struct late *late = argument;
+    fe_owned_sender out = late->out.end;
     uint32_t random = (uint32_t)late->seed;
     uint64_t sum = 0;
     for (uint64_t i = 1; i <= late->count; i++) {
@@ -354,12 +357,12 @@ static intptr_t send_in_time(void *argument) {
         cr_assert(status == FE_OK || status == FE_ETIMEDOUT, "%s", fe_status_string(status));
         sum += status == FE_OK ? i : 0;
     }
-    numbers_close_sender(late->out);
     return (intptr_t)sum;
 }
 
 static intptr_t receive_in_time(void *argument) {
     struct late *late = argument;
+    fe_owned_port in = late->in.end;
     uint32_t random = (uint32_t)late->seed + 99;
     uint64_t sum = 0, value;
     for (;;) {
@@ -370,7 +373,6 @@ static intptr_t receive_in_time(void *argument) {
         cr_assert(status == FE_OK || status == FE_ETIMEDOUT, "%s", fe_status_string(status));
         sum += status == FE_OK ? value : 0;
     }
-    numbers_close_port(late->in);
     return (intptr_t)sum;
 }
 

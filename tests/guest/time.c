@@ -93,11 +93,11 @@ struct racer {
 
 static intptr_t send_now_and_then(void *argument) {
     struct racer *racer = argument;
+    fe_owned_sender out = racer->out.end; /* closed however this ends */
     for (uint64_t i = 0; i < racer->rounds; i++) {
         fe_task_sleep((i % 40) * 5 * FE_MICROSECOND);
         numbers_send(racer->out, i);
     }
-    numbers_close_sender(racer->out);
     return 0;
 }
 
