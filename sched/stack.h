@@ -7,7 +7,7 @@
 /* Bytes of a slot of class 0, guard included; class n has this times 2^n. */
 #define FE_STACK_SLOT ((size_t)64 << 10)
 /* Of a slot's bytes, how many are never the stack's: a guard page, and the emergency pages: for the runtime's own code, when it
- * is caught by an overflow in the middle of an operation, and for the unwinder (up to 6 KiB on AArch64) and what cleanups
+ * is caught by an overflow in the middle of an operation, and for the unwinder (1 KiB) and what cleanups
  * need when a task fails with its stack full. */
 #define FE_STACK_GUARD (4 * FE_PAGE_SIZE)
 

@@ -12,8 +12,8 @@
  * A cleanup runs in the task and may use every service. It may wait; the task cannot be killed meanwhile. If it fails, the
  * task ends without the cleanups that were still to come.
  *
- * Cost: none where a scope is left in the usual way but the call; some read-only data. Failing costs about 1,500 instructions
- * a frame. After a fault the compiler has to have known that the instruction may fail: gcc does, clang's programs run their
+ * Cost: none where a scope is left in the usual way but the call; some read-only data. Failing costs about 1,000 instructions
+ * a frame the first time that it fails there, and 150 from then on. After a fault the compiler has to have known that the instruction may fail: gcc does, clang's programs run their
  * cleanups on failures and kills only. Frames built without -fexceptions and with no table end the unwinding.
  *
  * Source: Go's defer and C++'s destructors; the attribute is gcc's.

@@ -104,7 +104,7 @@ struct fe_supervision {
 #define FE_INTENSITY_MAX 256u
 
 /* FE_OK; FE_EINVAL: more than FE_CHILDREN_MAX children, or an intensity above FE_INTENSITY_MAX; FE_ENOMEM. A restart costs about
- * 1,500 instructions. */
+ * 3,000 instructions. */
 FE_MUST_CHECK fe_status fe_supervise(const struct fe_supervision *supervision, const struct fe_child *children,
                                      size_t count);
 
