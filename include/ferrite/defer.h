@@ -67,9 +67,9 @@ static inline void fe_owned_close_port(fe_port *port) {
     if (port->pipe)
         fe_port_close(*port);
 }
-#define fe_owned(type) __attribute__((cleanup(fe_owned_free))) type *
-#define fe_owned_sender __attribute__((cleanup(fe_owned_close_sender))) fe_sender
-#define fe_owned_port __attribute__((cleanup(fe_owned_close_port))) fe_port
+#define fe_owned(type) __attribute__((cleanup(fe_owned_free), unused)) type *
+#define fe_owned_sender __attribute__((cleanup(fe_owned_close_sender), unused)) fe_sender
+#define fe_owned_port __attribute__((cleanup(fe_owned_close_port), unused)) fe_port
 
 #define fe_give(x)                                                                                                     \
     __extension__({                                                                                                    \
