@@ -96,10 +96,11 @@ void fe_arm_context_start(void);
 void fe_arm_trap_call(void);
 #define FE_ARCH_TRAP_CALL_BYTES 48u
 
-/* A frame to be unwound: x19 to x30, sp, d8 to d15, pc. unwind/frame.S has the same layout. */
-#define FE_ARCH_FRAME_REGISTERS 22u
+/* A frame to be unwound: x19 to x30, sp, d8 to d15, x12 (see struct call in trap.c), pc. unwind/frame.S has the
+ * same layout. */
+#define FE_ARCH_FRAME_REGISTERS 23u
 #define FE_ARCH_FRAME_STACK 12u
-#define FE_ARCH_FRAME_PC 21u
+#define FE_ARCH_FRAME_PC 22u
 struct fe_arch_frame {
     uint64_t registers[FE_ARCH_FRAME_REGISTERS];
 };
@@ -109,6 +110,8 @@ static inline unsigned fe_arch_frame_index(uint64_t column) {
         return (unsigned)column - 19;
     if (column - 72 < 8)
         return (unsigned)column - 72 + 13;
+    if (column == 12)
+        return 21;
     return column == 96 ? FE_ARCH_FRAME_PC : FE_ARCH_FRAME_REGISTERS;
 }
 #define FE_ARCH_RED_ZONE 0u

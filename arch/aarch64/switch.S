@@ -114,6 +114,7 @@ fe_arm_trap_call:
     .cfi_offset 96, -48
     .cfi_offset 30, -40
     .cfi_offset 31, -32
+    .cfi_offset 12, -8
     ldp x1, x0, [sp, #24]
     blr x1
     b fe_arm_stop

@@ -149,12 +149,12 @@ struct call {
     uint64_t pc, x30, sp; /* of the code that seems to call */
     void (*entry)(void *);
     void *argument;
-    uint64_t unused;
+    uint64_t x12; /* by which a function finds its frame while it makes a large one page by page */
 };
 _Static_assert(sizeof(struct call) == FE_ARCH_TRAP_CALL_BYTES, "switch.S, fe_arm_trap_call");
 
 void fe_arch_trap_call(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, uintptr_t stack) {
-    *(struct call *)stack = (struct call){frame->pc, frame->x[30], frame->sp, entry, argument, 0};
+    *(struct call *)stack = (struct call){frame->pc, frame->x[30], frame->sp, entry, argument, frame->x[12]};
     frame->pc = (uint64_t)(uintptr_t)fe_arm_trap_call;
     frame->sp = stack;
     frame->pstate = FE_ARM_PSTATE_EL1T;

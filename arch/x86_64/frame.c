@@ -87,13 +87,13 @@ struct call {
     uint64_t rip, rsp; /* of the code that seems to call */
     void (*entry)(void *);
     void *argument;
-    uint64_t r10; /* a function that realigns its stack finds its frame by it, at first */
-    uint64_t unused;
+    /* By these a function finds its frame at first: one that realigns its stack, and one that makes a large frame page by page. */
+    uint64_t r10, r11;
 };
 _Static_assert(sizeof(struct call) == FE_ARCH_TRAP_CALL_BYTES, "switch.S, fe_x86_trap_call");
 
 void fe_arch_trap_call(struct fe_trap_frame *frame, void (*entry)(void *), void *argument, uintptr_t stack) {
-    *(struct call *)stack = (struct call){frame->rip, frame->rsp, entry, argument, frame->r10, 0};
+    *(struct call *)stack = (struct call){frame->rip, frame->rsp, entry, argument, frame->r10, frame->r11};
     frame->rip = (uint64_t)(uintptr_t)fe_x86_trap_call;
     frame->rsp = stack;
     frame->rflags &= ~(uint64_t)(FLAG_TRAP | FLAG_DIRECTION | FLAG_ALIGNMENT);

@@ -123,6 +123,7 @@ fe_x86_trap_call:
     .cfi_offset rip, -48
     .cfi_offset rsp, -40
     .cfi_offset r10, -16
+    .cfi_offset r11, -8
     movq 24(%rsp), %rdi
     call *16(%rsp)
     ud2

@@ -10,7 +10,7 @@ static void note(void *which) {
     ran[count++] = (unsigned)(uintptr_t)which;
 }
 
-enum way { BY_FAIL, BY_NULL, BY_EXIT, BY_KILL, BY_SEND, BY_ILLEGAL, BY_CALL, BY_OVERFLOW, WAYS };
+enum way { BY_FAIL, BY_NULL, BY_EXIT, BY_KILL, BY_SEND, BY_ILLEGAL, BY_CALL, BY_OVERFLOW, BY_LARGE_FRAME, WAYS };
 static numbers_sender out;
 static numbers_port in;
 static volatile bool never;
@@ -19,6 +19,13 @@ __attribute__((noinline)) static unsigned recurse(unsigned depth) {
     volatile unsigned char frame[200];
     frame[0] = (unsigned char)depth;
     return never ? 0 : recurse(depth + 1) + frame[0];
+}
+
+/* The bound is met while the frame is being made, page by page. */
+__attribute__((noinline)) static unsigned make_large_frame(void) {
+    volatile unsigned char frame[(size_t)1 << 20];
+    frame[0] = 1;
+    return frame[0];
 }
 
 __attribute__((noinline)) static void go(enum way way) {
@@ -41,8 +48,11 @@ __attribute__((noinline)) static void go(enum way way) {
     case BY_CALL:
         ((void (*)(void))(never ? (uintptr_t)go : 0))();
         break;
-    default:
+    case BY_OVERFLOW:
         recurse(0);
+        break;
+    default:
+        make_large_frame();
         break;
     }
 }
@@ -60,7 +70,7 @@ static intptr_t nest_100(void *way) {
     return 0;
 }
 
-static const enum fe_outcome outcomes[WAYS] = {FE_FAILED,  FE_FAULTED, FE_RETURNED, FE_KILLED,
+static const enum fe_outcome outcomes[WAYS] = {FE_FAILED,  FE_FAULTED, FE_RETURNED, FE_KILLED, FE_FAULTED,
                                                FE_FAULTED, FE_FAULTED, FE_FAULTED,  FE_FAULTED};
 
 Test(unwind, cleanups_in_order_across_100_frames) {

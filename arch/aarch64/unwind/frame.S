@@ -1,9 +1,9 @@
-/* Where unwinding meets the machine (sched/unwind/). struct fe_arch_frame (port.h): x19 to x30, sp, d8 to d15, pc. */
+/* Where unwinding meets the machine (sched/unwind/). struct fe_arch_frame (port.h): x19 to x30, sp, d8 to d15, x12, pc. */
 #include "../asm.h"
 
 #define SP_AT 96
-#define PC_AT 168
-#define FRAME 176
+#define PC_AT 176
+#define FRAME 192
 
 /* void fe_unwind(void), void _Unwind_Resume(void *): unwinds from the caller. */
     .global _Unwind_Resume
