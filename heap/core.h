@@ -18,6 +18,7 @@
 
 struct fe_page_cache {
     unsigned count; /* written by the owner, read by fe_page_statistics */
+    bool busy;      /* this core is in an operation of the page allocator; read by its fault handler */
     uint64_t page[FE_PAGE_CACHE_SIZE];
 };
 

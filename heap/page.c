@@ -4,6 +4,9 @@
  *
  * Invariant: a page in a cache has the state FE_PAGE_CACHED, one that was given out has FE_PAGE_HELD, so freeing one
  * twice is seen whichever way it went.
+ *
+ * The stack that an operation runs on may have to grow in the middle of it, and the fault handler takes a page from here where
+ * it can: so each operation marks the core as busy.
  */
 #include "page.h"
 #include "buddy.h"
@@ -37,14 +40,34 @@ static FE_NORETURN void refuse(uint64_t page, size_t pages) {
     misuse(page, pages, free ? "freed twice" : "never given out, or inside a run");
 }
 
+/* NULL: the core has no cache yet, nor tasks. */
+static inline struct fe_page_cache *enter(void) {
+    struct fe_heap_core *heap = fe_heap_core();
+    if (FE_UNLIKELY(heap == NULL))
+        return NULL;
+    heap->pages.busy = true;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* before what the fault handler must not find half done */
+    return &heap->pages;
+}
+
+static inline void leave(struct fe_page_cache *cache) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (FE_LIKELY(cache != NULL))
+        cache->busy = false;
+}
+
+bool fe_page_is_at_rest(void) {
+    return !fe_heap_core()->pages.busy;
+}
+
 static void count_free(struct fe_page_cache *cache, unsigned count) {
     /* Relaxed: one writer, this core; readers want a figure, not an order. */
     __atomic_store_n(&cache->count, count, __ATOMIC_RELAXED);
 }
 
 /* Brings pages to an empty cache, the lowest there are: half of what it holds, or of what few blocks have, so that it takes
- * no longer where memory is in pieces. */
-static void refill(struct fe_page_cache *cache) {
+ * no longer where memory is in pieces. False: there are none. */
+static __attribute__((noinline)) bool refill(struct fe_page_cache *cache) {
     unsigned count = 0;
     fe_spinlock_acquire(&fe_buddy.lock);
     for (unsigned blocks = 0; blocks < REFILL_BLOCKS && count < FE_PAGE_CACHE_BATCH; blocks++) {
@@ -61,10 +84,11 @@ static void refill(struct fe_page_cache *cache) {
     }
     fe_spinlock_release(&fe_buddy.lock);
     count_free(cache, count);
+    return count != 0;
 }
 
 /* Returns the `count` pages that have lain in the cache longest. */
-static void spill(struct fe_page_cache *cache, unsigned count) {
+static __attribute__((noinline)) void spill(struct fe_page_cache *cache, unsigned count) {
     fe_spinlock_acquire(&fe_buddy.lock);
     for (unsigned n = 0; n < count; n++) {
         size_t index = fe_buddy_index(cache->page[n]);
@@ -87,26 +111,36 @@ static uint64_t take_block(unsigned order) {
     return index == FE_PAGE_INDEX_NONE ? 0 : fe_buddy_address(index);
 }
 
+static void trim(struct fe_page_cache *cache) {
+    if (cache != NULL && cache->count != 0)
+        spill(cache, cache->count);
+}
+
+static __attribute__((noinline)) uint64_t alloc_block(unsigned order) {
+    if (order > FE_PAGE_ORDER_MAX)
+        return 0;
+    struct fe_page_cache *cache = enter();
+    uint64_t block = take_block(order);
+    if (FE_UNLIKELY(block == 0)) {
+        trim(cache); /* this core's cached pages may be what is missing to a whole block */
+        block = take_block(order);
+    }
+    leave(cache);
+    return block;
+}
+
 uint64_t fe_page_alloc(unsigned order) {
-    if (order != 0) {
-        if (order > FE_PAGE_ORDER_MAX)
-            return 0;
-        uint64_t block = take_block(order);
-        if (FE_LIKELY(block != 0))
-            return block;
-        fe_page_trim(); /* this core's cached pages may be what is missing to a whole block */
-        return take_block(order);
+    if (FE_UNLIKELY(order != 0))
+        return alloc_block(order);
+    struct fe_page_cache *cache = enter();
+    uint64_t page = 0;
+    if (FE_LIKELY(cache->count != 0) || refill(cache)) {
+        unsigned count = cache->count - 1;
+        page = cache->page[count];
+        count_free(cache, count);
+        fe_buddy.state[fe_buddy_index(page)] = FE_PAGE_HELD;
     }
-    struct fe_page_cache *cache = &fe_heap_core()->pages;
-    if (FE_UNLIKELY(cache->count == 0)) {
-        refill(cache);
-        if (cache->count == 0)
-            return 0;
-    }
-    unsigned count = cache->count - 1;
-    uint64_t page = cache->page[count];
-    count_free(cache, count);
-    fe_buddy.state[fe_buddy_index(page)] = FE_PAGE_HELD;
+    leave(cache);
     return page;
 }
 
@@ -124,19 +158,20 @@ void fe_page_free(uint64_t page, unsigned order) {
     if (FE_UNLIKELY((page & (FE_PAGE_SIZE - 1)) != 0 || index == FE_PAGE_INDEX_NONE ||
                     fe_buddy.state[index] != (FE_PAGE_HELD | order)))
         refuse(page, (size_t)1 << order);
+    struct fe_page_cache *cache = enter();
     if (FE_LIKELY(order == 0)) {
-        struct fe_page_cache *cache = &fe_heap_core()->pages;
         if (FE_UNLIKELY(cache->count == FE_PAGE_CACHE_SIZE))
             spill(cache, SPILL_PAGES);
         fe_buddy.state[index] = FE_PAGE_CACHED;
         cache->page[cache->count] = page;
         count_free(cache, cache->count + 1);
-        return;
+    } else {
+        fe_spinlock_acquire(&fe_buddy.lock);
+        fe_buddy.state[index] = 0;
+        fe_buddy_give(index, order);
+        fe_spinlock_release(&fe_buddy.lock);
     }
-    fe_spinlock_acquire(&fe_buddy.lock);
-    fe_buddy.state[index] = 0;
-    fe_buddy_give(index, order);
-    fe_spinlock_release(&fe_buddy.lock);
+    leave(cache);
 }
 
 /*
@@ -176,11 +211,13 @@ uint64_t fe_page_alloc_run_aligned(size_t pages, unsigned order) {
         return 0;
     unsigned least = pages == 1 ? 0 : 64 - (unsigned)__builtin_clzll(pages - 1);
     order = least > order ? least : order;
+    struct fe_page_cache *cache = enter();
     size_t index = take_run(pages, order);
     if (FE_UNLIKELY(index == FE_PAGE_INDEX_NONE)) {
-        fe_page_trim();
+        trim(cache);
         index = take_run(pages, order);
     }
+    leave(cache);
     return index == FE_PAGE_INDEX_NONE ? 0 : fe_buddy_address(index);
 }
 
@@ -203,6 +240,7 @@ void fe_page_free_run(uint64_t page, size_t pages) {
         index += (size_t)1 << piece;
         rest -= (size_t)1 << piece;
     }
+    struct fe_page_cache *cache = enter();
     fe_spinlock_acquire(&fe_buddy.lock); /* what lies behind the run may be another's */
     if (FE_UNLIKELY(first + pages < end && !fe_buddy_is_fresh(first + pages) &&
                     (fe_buddy.state[first + pages] & FE_PAGE_NEXT) != 0)) {
@@ -217,12 +255,13 @@ void fe_page_free_run(uint64_t page, size_t pages) {
         rest -= (size_t)1 << piece;
     }
     fe_spinlock_release(&fe_buddy.lock);
+    leave(cache);
 }
 
 void fe_page_trim(void) {
-    struct fe_page_cache *cache = &fe_heap_core()->pages;
-    if (cache->count != 0)
-        spill(cache, cache->count);
+    struct fe_page_cache *cache = enter();
+    trim(cache);
+    leave(cache);
 }
 
 void fe_page_extent(uint64_t *base, uint64_t *end) {
@@ -231,10 +270,12 @@ void fe_page_extent(uint64_t *base, uint64_t *end) {
 }
 
 void fe_page_statistics(struct fe_page_statistics *statistics) {
+    struct fe_page_cache *cache = enter();
     fe_spinlock_acquire(&fe_buddy.lock);
     statistics->total_pages = fe_buddy.total_pages;
     statistics->free_pages = fe_buddy.free_pages;
     fe_spinlock_release(&fe_buddy.lock);
+    leave(cache);
     for (unsigned core = 0; core < FE_CORES_MAX; core++) {
         const struct fe_heap_core *heap = fe_heap_core_at(core);
         if (heap != NULL)

@@ -55,6 +55,9 @@ void fe_page_free_run(uint64_t page, size_t pages);
 /* Gives the calling core's cached pages back. */
 void fe_page_trim(void);
 
+/* Whether the calling core is in none of the operations above, so that its fault handler may call them. */
+bool fe_page_is_at_rest(void);
+
 /* The addresses between which all pages lie. */
 void fe_page_extent(uint64_t *base, uint64_t *end);
 

@@ -321,7 +321,7 @@ static inline __attribute__((always_inline)) bool fe_scheduler_unpark_short(stru
 
 /* stack.c */
 fe_status fe_stack_take(struct fe_scheduler *scheduler, size_t bytes, struct fe_tcb **tcb);
-void fe_stack_refill(struct fe_scheduler *scheduler);
+bool fe_stack_refill(struct fe_scheduler *scheduler); /* whether there were pages for all of it */
 void fe_stack_flush_requested(struct fe_scheduler *scheduler);
 
 void fe_scheduler_put_last(struct fe_scheduler *scheduler, struct fe_tcb *tcb); /* at the end of this core's queue */

@@ -1,9 +1,8 @@
 /*
  * Faults in tasks: a touched stack page is committed, anything else ends the task.
  *
- * Runs on the exception stack with interrupts masked. Where the interrupted code was the program's, this core's heap and
- * page allocator are at rest and may be called; where it was the runtime's own, they may be in the middle of something,
- * and a page comes from the core's reserve. The runtime needs few pages at a time, so the reserve is small.
+ * Runs on the exception stack with interrupts masked. A page comes from the page allocator, unless that was itself interrupted:
+ * then it comes from the core's reserve. The allocator needs few pages of stack, so the reserve is small.
  */
 #include "ending.h"
 #include "kill.h"
@@ -23,9 +22,10 @@ static bool is_lenient(uintptr_t pc) {
 }
 
 static uint64_t take_page(struct fe_scheduler *self, bool runtime) {
-    if (!runtime) {
-        fe_stack_refill(self);
-        return fe_page_alloc(0); /* none: the task fails. The reserve is for code that cannot be made to */
+    if (fe_page_is_at_rest()) {
+        uint64_t page = fe_page_alloc(0);
+        if (page || !runtime)
+            return page; /* none: the task fails. The reserve is for code that cannot be made to */
     }
     if (!self->reserve_count)
         return 0;

@@ -83,6 +83,8 @@ fe_status fe_scheduler_init(unsigned cores) {
     fe_boot_scheduler.core.hardware_id = fe_machine.core_ids[0];
     fe_boot_scheduler.several = cores > 1;
     seed_random(&fe_boot_scheduler);
+    if (!fe_stack_refill(&fe_boot_scheduler))
+        return FE_ENOMEM;
     for (unsigned i = 0; i < cores; i++) {
         if (fe_sched.slice && fe_sched.schedulers[i])
             fe_sched.schedulers[i]->clock.due = FE_FOREVER;
@@ -97,6 +99,12 @@ fe_status fe_scheduler_create(unsigned index, uint32_t hardware_id, struct fe_co
         return FE_ENOMEM;
     __builtin_memset(self, 0, sizeof *self);
     initialise(self, index, hardware_id);
+    if (!fe_stack_refill(self)) {
+        while (self->reserve_count)
+            fe_page_free(self->reserve[--self->reserve_count], 0);
+        fe_heap_free(self);
+        return FE_ENOMEM;
+    }
     self->several = true;
     seed_random(self);
     *core = &self->core;

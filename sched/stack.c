@@ -201,14 +201,15 @@ void fe_stack_recycle_slowly(struct fe_scheduler *self, struct fe_tcb *tcb) {
 }
 
 /* The fault handler's reserve: filled where the page allocator may be called, popped where it may not. */
-void fe_stack_refill(struct fe_scheduler *self) {
+bool fe_stack_refill(struct fe_scheduler *self) {
     while (self->reserve_count < FE_STACK_RESERVE) {
         uint64_t page = fe_page_alloc(0);
         if (!page)
-            return;
+            return false;
         uintptr_t state = fe_arch_interrupts_disable();
         self->reserve[self->reserve_count] = page;
         self->reserve_count = self->reserve_count + 1;
         fe_arch_interrupts_restore(state);
     }
+    return true;
 }
