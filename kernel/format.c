@@ -49,8 +49,12 @@ static FE_LENIENT void pad(struct output *out, char c, size_t count) {
 static FE_LENIENT void put_bytes(struct output *out, const char *text, size_t bytes) {
     size_t room = out->length + 1 < out->size ? out->size - 1 - out->length : 0;
     size_t fit = bytes < room ? bytes : room;
-    for (size_t i = 0; i < fit; i++)
-        out->buffer[out->length + i] = text[i];
+    if (fit != 0) {
+        char *to = out->buffer + out->length;
+        do
+            *to++ = *text++;
+        while (--fit != 0);
+    }
     out->length += bytes;
 }
 

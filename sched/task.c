@@ -279,11 +279,7 @@ void fe_task_fails(struct fe_tcb *task, const struct fe_task_result *result, uin
 
 void fe_fail_at(const char *file, int line, const char *format, ...) {
     struct fe_scheduler *self = fe_scheduler_self();
-    struct fe_task_result result; /* its message is not cleared first */
-    result.outcome = FE_FAILED;
-    result.value = 0;
-    result.fault = FE_FAULT_NONE;
-    result.fault_address = result.fault_pc = 0;
+    struct fe_task_result result = {.outcome = FE_FAILED};
     va_list arguments;
     va_start(arguments, format);
     int length = fe_format_v(result.message, sizeof result.message, format, arguments);
