@@ -74,7 +74,9 @@ Test(provoked, leaves_tasks, .data = FE_TEST_ALONE) {
     for (unsigned i = 0; i < 10; i++) {
         guest_until_blocked(guest_spawn(wait_for_ever, NULL, (int)(i % fe_core_count())));
         guest_until_blocked(fe_task_spawn(join_for_ever, NULL, NULL));
-        fe_task_spawn(return_at_once, NULL, NULL);
+        fe_task ended = fe_task_spawn(return_at_once, NULL, NULL);
+        while (fe_task_kill(ended) != FE_ENOENT)
+            fe_task_yield();
     }
     cr_assert_fail("with helpers");
 }
