@@ -255,8 +255,8 @@ struct fe_trap_frame *fe_arch_saved_frame(void *area);
 /* The interrupted instruction could not be fetched: makes its caller's call the one that was interrupted. False if there is no
  * telling. */
 bool fe_arch_trap_to_caller(struct fe_trap_frame *frame);
-/* Where the interrupted function's return address is as long as it has no frame yet: a place of the frame or of the stack. NULL:
- * there is no telling. */
+/* Where the return address of the interrupted function is, if it has no frame yet: a place of `frame` or of the stack. NULL: it
+ * has one, or there is no telling. */
 uintptr_t *fe_arch_trap_link(struct fe_trap_frame *frame);
 /* A return address by which a function goes on in fe_task_overflowed, as if its caller had called that at fe_task_return_address(). */
 void fe_arch_return_overflowed(void);

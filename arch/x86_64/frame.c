@@ -109,9 +109,17 @@ bool fe_arch_trap_to_caller(struct fe_trap_frame *frame) {
     return true;
 }
 
+/* At a function's first instruction only, and where it was called directly: what else lies on top may be an old return address. */
 uintptr_t *fe_arch_trap_link(struct fe_trap_frame *frame) {
+    enum { CALL = 0xe8, CALL_BYTES = 5 };
     uint64_t address;
-    return (frame->rsp & 7) || !fe_arch_probe(frame->rsp, &address) ? NULL : (uintptr_t *)frame->rsp;
+    if ((frame->rsp & 7) || !fe_arch_probe(frame->rsp, &address) || address < (uintptr_t)fe_text_start + CALL_BYTES ||
+        address > (uintptr_t)fe_text_end)
+        return NULL;
+    const uint8_t *call = (const uint8_t *)(uintptr_t)address - CALL_BYTES;
+    int32_t distance;
+    __builtin_memcpy(&distance, call + 1, sizeof distance);
+    return *call == CALL && address + (uint64_t)distance == frame->rip ? (uintptr_t *)frame->rsp : NULL;
 }
 
 uintptr_t fe_arch_trap_pc(const struct fe_trap_frame *frame) {
