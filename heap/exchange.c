@@ -325,9 +325,10 @@ static __attribute__((noinline)) void free_beyond(void *block) {
         return;
     if (fe_arch_core_heapless())
         return fe_arch_free_heapless(block);
-    if (map->limit == fe_heap_map.limit)
+    size_t limit = __atomic_load_n(&fe_heap_map.limit, __ATOMIC_ACQUIRE); /* pairs with fe_span_publish */
+    if (map->limit == limit)
         return free_unusual(block);
-    *map = (struct fe_map_view){fe_heap_map.origin, fe_heap_map.limit, fe_heap_map.span};
+    *map = (struct fe_map_view){fe_heap_map.origin, limit, fe_heap_map.span};
     fe_heap_free(block);
 }
 

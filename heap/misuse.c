@@ -15,8 +15,9 @@ static struct fe_span *large_around(const void *address) {
     size_t chunk = ((uintptr_t)address - fe_heap_map.origin) >> FE_CHUNK_SHIFT;
     if (chunk >= fe_heap_map.capacity)
         return NULL;
-    if (chunk >= fe_heap_map.limit)
-        chunk = fe_heap_map.limit;
+    size_t limit = __atomic_load_n(&fe_heap_map.limit, __ATOMIC_ACQUIRE); /* pairs with fe_span_publish */
+    if (chunk >= limit)
+        chunk = limit;
     while (chunk-- > 0) {
         struct fe_span *span = fe_heap_map.span[chunk];
         if (span->kind == FE_SPAN_LARGE)

@@ -60,6 +60,11 @@ bool fe_page_is_at_rest(void) {
     return !fe_heap_core()->pages.busy;
 }
 
+/* Of a single page, without the lock. Relaxed: it is the caller's; who frees the run before it may look (fe_page_free_run). */
+static inline void set_state(size_t index, uint8_t state) {
+    __atomic_store_n(&fe_buddy.state[index], state, __ATOMIC_RELAXED);
+}
+
 static void count_free(struct fe_page_cache *cache, unsigned count) {
     /* Relaxed: one writer, this core; readers want a figure, not an order. */
     __atomic_store_n(&cache->count, count, __ATOMIC_RELAXED);
@@ -138,7 +143,7 @@ uint64_t fe_page_alloc(unsigned order) {
         unsigned count = cache->count - 1;
         page = cache->page[count];
         count_free(cache, count);
-        fe_buddy.state[fe_buddy_index(page)] = FE_PAGE_HELD;
+        set_state(fe_buddy_index(page), FE_PAGE_HELD);
     }
     leave(cache);
     return page;
@@ -162,7 +167,7 @@ void fe_page_free(uint64_t page, unsigned order) {
     if (FE_LIKELY(order == 0)) {
         if (FE_UNLIKELY(cache->count == FE_PAGE_CACHE_SIZE))
             spill(cache, SPILL_PAGES);
-        fe_buddy.state[index] = FE_PAGE_CACHED;
+        set_state(index, FE_PAGE_CACHED);
         cache->page[cache->count] = page;
         count_free(cache, cache->count + 1);
     } else {
@@ -243,7 +248,7 @@ void fe_page_free_run(uint64_t page, size_t pages) {
     struct fe_page_cache *cache = enter();
     fe_spinlock_acquire(&fe_buddy.lock); /* what lies behind the run may be another's */
     if (FE_UNLIKELY(first + pages < end && !fe_buddy_is_fresh(first + pages) &&
-                    (fe_buddy.state[first + pages] & FE_PAGE_NEXT) != 0)) {
+                    (__atomic_load_n(&fe_buddy.state[first + pages], __ATOMIC_RELAXED) & FE_PAGE_NEXT) != 0)) {
         fe_spinlock_release(&fe_buddy.lock);
         refuse(page, pages);
     }

@@ -53,7 +53,7 @@ fe_status fe_span_publish(uintptr_t base, size_t bytes, struct fe_span *span) {
         extend(limit, &end);
     for (size_t chunk = first; chunk < last; chunk++)
         fe_heap_map.span[chunk] = span;
-    /* Release, and no acquire on the other side, which would cost every free on Arm: who has a block of the new span got
+    /* Release, and no acquire on the fast side, which would cost every free on Arm: who has a block of the new span got
      * it by a hand-over that comes after this, and so sees the entry whatever limit it reads. Only a wild pointer into
      * memory that is being granted at that very moment could, on Arm, meet an entry from before it was filled. */
     if (end > limit)

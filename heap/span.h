@@ -78,7 +78,8 @@ extern struct fe_span fe_span_none, fe_span_freed;
 /* The span at `address`; &fe_span_none for memory that is none of ours. */
 static inline struct fe_span *fe_span_at(const void *address) {
     size_t chunk = ((uintptr_t)address - fe_heap_map.origin) >> FE_CHUNK_SHIFT;
-    return chunk < fe_heap_map.limit ? fe_heap_map.span[chunk] : &fe_span_none;
+    /* Relaxed: see fe_span_publish. */
+    return chunk < __atomic_load_n(&fe_heap_map.limit, __ATOMIC_RELAXED) ? fe_heap_map.span[chunk] : &fe_span_none;
 }
 
 /* Makes the chunks of [base, base + bytes) point to `span`. Under the heap's lock; FE_ENOMEM: the map cannot hold it. */
