@@ -23,11 +23,13 @@ static void overflow(struct fe_tcb *task) {
 
 /* A task that fails has left its sections when it did; one that returns inside one is wrong. */
 static void sections(struct fe_tcb *task) {
-    const char *open = task->atomic ? "atomically" : task->unkillable || task->rekillable ? "unkillable" : NULL;
-    fe_kill_end_sections(task);
-    fe_preempt_end(task);
-    if (open)
-        fe_fail("the task's function returned inside a section: fe_%s_end is missing", open);
+    const char *missing = task->atomic                           ? "fe_atomically_end"
+                          : task->unkillable || task->rekillable ? "fe_unkillable_end"
+                          : task->sections                       ? "fe_preempt_enable"
+                                                                 : NULL;
+    fe_sections_end(task);
+    if (missing)
+        fe_fail("the task's function returned inside a section: %s is missing", missing);
 }
 
 /* By the order of enum fe_ending_step. Those of services that not every program uses are filled in when one is used first, by

@@ -157,7 +157,7 @@ uintptr_t fe_task_return_address(void) {
 
 void fe_task_overflowed(void) {
     struct fe_tcb *task = fe_scheduler_self()->current;
-    fe_kill_end_sections(task);
+    fe_sections_end(task);
     fe_task_unwind(task);
 }
 

@@ -147,8 +147,11 @@ void fe_unkillable_begin(void) {
 void fe_unkillable_end(void) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_tcb *task = fe_park_self();
-    if (task->unkillable == 0)
+    if (task->unkillable == 0) {
+        if (fe_ending_begun(task))
+            return; /* it has left them all */
         fe_fail("fe_unkillable_end: no unkillable section is open");
+    }
     task->unkillable--;
     if (fe_kill_due(task))
         fe_kill_act(task);
@@ -166,8 +169,11 @@ void fe_rekillable_begin(void) {
 void fe_rekillable_end(void) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_tcb *task = fe_park_self();
-    if (task->rekillable == 0)
+    if (task->rekillable == 0) {
+        if (fe_ending_begun(task))
+            return;
         fe_fail("fe_rekillable_end: no rekillable section is open");
+    }
     task->rekillable--;
     fe_unkillable_begin();
 }
@@ -184,9 +190,12 @@ void fe_atomically_begin(void) {
 void fe_atomically_end(void) {
     FE_REQUIRE_CONTEXT(FE_IN_TASK);
     struct fe_scheduler *self = fe_scheduler_self();
-    if (self->current->atomic == 0)
-        fe_fail("fe_atomically_end: no atomic section is open");
     struct fe_tcb *task = self->current;
+    if (task->atomic == 0) {
+        if (fe_ending_begun(task))
+            return;
+        fe_fail("fe_atomically_end: no atomic section is open");
+    }
     if (--task->atomic != 0)
         return;
     self->unusual.atomic = 0;
@@ -194,8 +203,10 @@ void fe_atomically_end(void) {
         fe_kill_act(task);
 }
 
-void fe_kill_end_sections(struct fe_tcb *task) {
+void fe_sections_end(struct fe_tcb *task) {
     if (task->atomic)
         fe_scheduler_self()->unusual.atomic = 0;
     task->unkillable = task->rekillable = task->atomic = 0;
+    task->sections = 0;
+    task->preempt_wanted = false;
 }

@@ -29,8 +29,8 @@ FE_NORETURN void fe_kill_act(struct fe_tcb *task);
 /* The running task wants to leave the core inside an atomic section: it must fail, and is made to look whether. */
 void fe_kill_for_leaving(struct fe_tcb *task);
 
-/* The running task's own code is at an end: sections are, too. */
-void fe_kill_end_sections(struct fe_tcb *task);
+/* The running task's own code is at an end: its sections are, too. */
+void fe_sections_end(struct fe_tcb *task);
 
 /* Has a poll of a core that was told of kills look whether they have been seen. */
 void fe_kill_poll(struct fe_scheduler *scheduler);

@@ -326,8 +326,11 @@ void fe_preempt_enable(void) {
     struct fe_tcb *task = fe_park_self();
     if (!task)
         return;
-    if (FE_UNLIKELY(task->sections == 0))
+    if (FE_UNLIKELY(task->sections == 0)) {
+        if (fe_ending_begun(task))
+            return; /* it has left them all */
         fe_fail("fe_preempt_enable: no section is open (called from %p)", __builtin_return_address(0));
+    }
     if (--task->sections == 0 && FE_UNLIKELY(task->preempt_wanted)) {
         task->preempt_wanted = false;
         fe_task_yield();
@@ -337,13 +340,4 @@ void fe_preempt_enable(void) {
 bool fe_preempt_enabled(void) {
     const struct fe_tcb *task = fe_park_self();
     return task && fe_sched.slice && task->sections == 0;
-}
-
-void fe_preempt_end(struct fe_tcb *task) {
-    unsigned open = task->sections;
-    bool returned = task->outcome == FE_RETURNED;
-    task->sections = 0;
-    task->preempt_wanted = false;
-    if (open && returned)
-        fe_fail("the task ended with %u section%s of fe_preempt_disable open", open, open == 1 ? "" : "s");
 }

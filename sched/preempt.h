@@ -64,7 +64,5 @@ void fe_slice_stop(struct fe_scheduler *scheduler);
 bool fe_slice_is_called(struct fe_scheduler *scheduler);
 /* `clock.due` or `guard.due` has changed. */
 void fe_slice_changed(struct fe_scheduler *scheduler);
-/* A task that has had sections ends. */
-void fe_preempt_end(struct fe_tcb *task);
 
 #endif

@@ -238,7 +238,7 @@ void fe_task_exit(intptr_t value) {
     struct fe_tcb *task = fe_scheduler_self()->current;
     task->outcome = FE_RETURNED;
     task->value = value;
-    fe_kill_end_sections(task);
+    fe_sections_end(task);
     fe_task_unwind(task);
 }
 
@@ -266,7 +266,7 @@ static void report(struct fe_tcb *task, const struct fe_task_result *result, uin
 }
 
 void fe_task_fails(struct fe_tcb *task, const struct fe_task_result *result, uintptr_t pc, uintptr_t frame_pointer) {
-    fe_kill_end_sections(task);
+    fe_sections_end(task);
     report(task, result, pc, frame_pointer);
     if (fe_ending_begun(task) && task->outcome != FE_RETURNED)
         return; /* what happened first is its result */

@@ -409,6 +409,48 @@ Test(kill, unbalanced_sections) {
     fe_task_yield(); /* and this core is not in an atomic section */
 }
 
+/* The natural way to write a section: its end is a cleanup. A task that fails has left its sections, and its cleanups go on. */
+static unsigned cleanups;
+
+static void end_all(void *unused) {
+    (void)unused;
+    fe_rekillable_end();
+    fe_unkillable_end();
+    fe_atomically_end();
+    fe_preempt_enable();
+    cleanups++;
+}
+
+static void use_section_in_cleanup(void *unused) {
+    (void)unused;
+    fe_unkillable_begin();
+    fe_task_yield();
+    fe_unkillable_end();
+    cleanups++;
+}
+
+static intptr_t fail_in_sections(void *exits) {
+    fe_defer(use_section_in_cleanup, NULL);
+    fe_unkillable_begin();
+    fe_unkillable_begin();
+    fe_rekillable_begin();
+    fe_preempt_disable();
+    fe_atomically_begin();
+    fe_defer(end_all, NULL);
+    if (exits)
+        fe_task_exit(3);
+    fe_fail("on purpose");
+}
+
+Test(kill, failing_leaves_sections) {
+    for (uintptr_t exits = 0; exits < 2; exits++) {
+        cleanups = 0;
+        struct fe_task_result result = guest_result(fail_in_sections, (void *)exits);
+        cr_expect_eq(result.outcome, exits ? FE_RETURNED : FE_FAILED, "%s", result.message);
+        cr_expect_eq(cleanups, 2u);
+    }
+}
+
 /* Races ----------------------------------------------------------------------------------------------------------- */
 
 static intptr_t echo(void *unused) {

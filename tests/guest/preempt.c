@@ -418,7 +418,7 @@ Test(preempt, sections_out_of_balance_are_named) {
     bool enabled = fe_preempt_enabled();
     struct fe_task_result result = guest_result(end_open, NULL);
     cr_assert_eq(result.outcome, FE_FAILED);
-    cr_assert_not_null(strstr(result.message, "1 section of fe_preempt_disable open"), "%s", result.message);
+    cr_assert_not_null(strstr(result.message, "fe_preempt_enable is missing"), "%s", result.message);
     result = guest_result(close_unopened, NULL);
     cr_assert_eq(result.outcome, FE_FAILED);
     cr_assert_not_null(strstr(result.message, "no section is open"), "%s", result.message);
