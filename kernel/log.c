@@ -164,9 +164,9 @@ static void refresh(struct fe_log_site *site) {
 }
 
 void fe_log_write_v(struct fe_log_site *site, enum fe_log_level level, const char *format, va_list arguments) {
-    if (site->generation != fe_log_generation)
+    if (__atomic_load_n(&site->generation, __ATOMIC_RELAXED) != fe_log_generation)
         refresh(site);
-    if ((uint32_t)level <= site->level)
+    if ((uint32_t)level <= __atomic_load_n(&site->level, __ATOMIC_RELAXED))
         fe_log_put_v(level, site->module, format, arguments);
 }
 

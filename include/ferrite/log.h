@@ -31,7 +31,7 @@ enum fe_log_level {
 #define FE_LOG_MODULE "program"
 #endif
 
-/* One per use of the macros: the level that its module had under specification `generation`. */
+/* One per use of the macros: the level that its module had under specification `generation`. Any core reads and refreshes it. */
 struct fe_log_site {
     const char *module;
     uint32_t generation;
@@ -49,7 +49,8 @@ void fe_log_write_v(struct fe_log_site *site, enum fe_log_level level, const cha
 #define fe_log(level_, ...)                                                                                            \
     do {                                                                                                               \
         static struct fe_log_site fe_log_site_ = {.module = FE_LOG_MODULE, .generation = 0, .level = 0};               \
-        if (fe_log_site_.generation != fe_log_generation || (uint32_t)(level_) <= fe_log_site_.level)                  \
+        if (__atomic_load_n(&fe_log_site_.generation, __ATOMIC_RELAXED) != fe_log_generation ||                        \
+            (uint32_t)(level_) <= __atomic_load_n(&fe_log_site_.level, __ATOMIC_RELAXED))                              \
             fe_log_write(&fe_log_site_, (level_), __VA_ARGS__);                                                        \
     } while (0)
 
