@@ -168,6 +168,11 @@ FE_MUST_CHECK fe_status fe_arch_reserve_tables(uintptr_t address, size_t bytes);
 void fe_arch_map_page(uintptr_t address, uint64_t physical);
 /* Unmaps one page; returns the physical page that was there, or 0. Takes no lock. The caller flushes TLBs. */
 uint64_t fe_arch_unmap_page(uintptr_t address);
+/* Exchanges the pages at `count` addresses, which fe_arch_map_page has mapped, for those in `pages`, which may be one and the same;
+ * then `pages` has those that were there. Where memory is not what `pages` name (the hosted ports), zeros are read afterwards. For a
+ * moment an access may fault, on any core, and is to be tried again. Takes no lock. Where FE_ARCH_TLB_BROADCAST is 1 no core has an
+ * old translation of any stack's page afterwards; where it is 0 the caller makes them flush. */
+void fe_arch_exchange_pages(const uintptr_t *addresses, uint64_t *pages, unsigned count);
 /* The physical address behind `address`; false if it is not mapped. */
 bool fe_arch_translate(uintptr_t address, uint64_t *physical);
 /* Forgets cached translations of [address, address + bytes) on this core, and on all if FE_ARCH_TLB_BROADCAST is 1 (from

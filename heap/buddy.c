@@ -39,6 +39,11 @@ static void refresh(unsigned least) {
     fe_buddy.stale &= ~above;
 }
 
+/* Relaxed: read as a figure without the lock. */
+static inline void count_free(uint64_t more) {
+    __atomic_store_n(&fe_buddy.free_pages, fe_buddy.free_pages + more, __ATOMIC_RELAXED);
+}
+
 size_t fe_buddy_take(unsigned least, unsigned *most) {
     size_t index = FE_PAGE_INDEX_NONE;
     unsigned have = least;
@@ -58,7 +63,7 @@ size_t fe_buddy_take(unsigned least, unsigned *most) {
         put(have, index + ((size_t)1 << have));
     }
     *most = have;
-    fe_buddy.free_pages -= (uint64_t)1 << have;
+    count_free(-((uint64_t)1 << have));
     return index;
 }
 
@@ -81,14 +86,14 @@ size_t fe_buddy_take_blocks(size_t blocks) {
             drop(FE_PAGE_ORDER_MAX, n << FE_PAGE_ORDER_MAX);
             begin_section(n << FE_PAGE_ORDER_MAX);
         }
-        fe_buddy.free_pages -= (uint64_t)blocks << FE_PAGE_ORDER_MAX;
+        count_free(-((uint64_t)blocks << FE_PAGE_ORDER_MAX));
         return first << FE_PAGE_ORDER_MAX;
     }
     return FE_PAGE_INDEX_NONE;
 }
 
 void fe_buddy_give(size_t index, unsigned order) {
-    fe_buddy.free_pages += (uint64_t)1 << order;
+    count_free((uint64_t)1 << order);
     for (; order < FE_PAGE_ORDER_MAX; order++) {
         size_t buddy = index ^ (size_t)1 << order;
         if (!fe_bitset_has(&fe_buddy.free[order], buddy >> order))
@@ -132,7 +137,7 @@ void fe_buddy_add(size_t index, size_t pages) {
         fe_bitset_add_run(&fe_buddy.free[FE_PAGE_ORDER_MAX], index >> FE_PAGE_ORDER_MAX, whole);
         if (index < fe_buddy.lowest[FE_PAGE_ORDER_MAX])
             fe_buddy.lowest[FE_PAGE_ORDER_MAX] = index;
-        fe_buddy.free_pages += whole * FE_SECTION_PAGES;
+        count_free(whole * FE_SECTION_PAGES);
     }
     add_part(index + whole * FE_SECTION_PAGES, pages % FE_SECTION_PAGES);
 }

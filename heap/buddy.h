@@ -61,6 +61,8 @@ struct fe_buddy {
     uint32_t stale;       /* bit per order: its lowest has been taken, and is looked for when next asked for */
     uint64_t free_pages;  /* written under the lock, read by anyone */
     uint64_t total_pages; /* the same */
+
+    bool wanted; /* any core, atomic: somebody has asked in vain, and more may come */
 };
 extern struct fe_buddy fe_buddy;
 

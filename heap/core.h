@@ -78,6 +78,10 @@ struct fe_freed {
     uint64_t large_blocks, large_bytes;
 };
 
+/* In `overfull`: this core has found pages to be scarce. */
+#define FE_PAGES_SCARCE (UINT64_C(1) << 63)
+_Static_assert(FE_CLASSES < 63, "a bit per class");
+
 #define FE_HEAP_SPARE_BATCHES 8
 
 #ifdef FE_CHECKED
@@ -115,10 +119,10 @@ struct fe_heap_core {
     struct fe_batch *incoming; /* taken from the inbox, not looked at yet */
     struct fe_batch *spare;    /* empty batches for reuse, linked by `older` */
     uint32_t spare_count;
-    uint32_t moving, moves;                  /* see fe_books_open */
-    uint64_t overfull;                       /* bit per class: its depot holds more than it should */
-    uint64_t gathered[FE_GATHERS / 64];      /* bit per entry of gather: it has a batch */
-    uint64_t random;                         /* xorshift64 */
+    uint32_t moving, moves;             /* see fe_books_open */
+    uint64_t overfull;                  /* bit per class: its depot holds more than it should; and FE_PAGES_SCARCE */
+    uint64_t gathered[FE_GATHERS / 64]; /* bit per entry of gather: it has a batch */
+    uint64_t random;                    /* xorshift64 */
     uint64_t large_allocations, large_frees; /* large blocks of this core: made, and freed here; ever */
     uint64_t large_allocated_bytes, large_freed_bytes;
     struct fe_gather gather[FE_GATHERS];

@@ -37,6 +37,10 @@ FE_MUST_CHECK fe_status fe_heap_core_init(struct fe_core *core);
  */
 size_t fe_heap_poll(void);
 
+/* Called by fe_heap_poll on a core that has found pages to be scarce (page.h) since the last time: for who keeps memory of another
+ * kind. It may not call back. NULL: nobody does. Set at boot. */
+extern void (*fe_heap_scarce)(void);
+
 /* Posts what this core has gathered of other cores' blocks, so that nothing is held back while it sleeps. Cheap when
  * there is nothing. Not in interrupt handlers. */
 void fe_heap_flush(void);

@@ -65,6 +65,24 @@ static inline void set_state(size_t index, uint8_t state) {
     __atomic_store_n(&fe_buddy.state[index], state, __ATOMIC_RELAXED);
 }
 
+bool fe_page_is_scarce(void) {
+    /* Relaxed: figures. */
+    return __atomic_load_n(&fe_buddy.free_pages, __ATOMIC_RELAXED) < fe_buddy.total_pages / 4 ||
+           __atomic_load_n(&fe_buddy.wanted, __ATOMIC_RELAXED);
+}
+
+void fe_page_no_more(void) {
+    __atomic_store_n(&fe_buddy.wanted, false, __ATOMIC_RELAXED);
+}
+
+/* After pages have been taken from the buddy, or in vain: where they are scarce now, the next poll tells (fe_heap_scarce). */
+static inline void look_for_scarcity(bool in_vain) {
+    if (FE_UNLIKELY(in_vain))
+        __atomic_store_n(&fe_buddy.wanted, true, __ATOMIC_RELAXED);
+    if (FE_UNLIKELY(fe_page_is_scarce()) && fe_heap_core())
+        fe_heap_core()->overfull |= FE_PAGES_SCARCE;
+}
+
 static void count_free(struct fe_page_cache *cache, unsigned count) {
     /* Relaxed: one writer, this core; readers want a figure, not an order. */
     __atomic_store_n(&cache->count, count, __ATOMIC_RELAXED);
@@ -89,6 +107,7 @@ static __attribute__((noinline)) bool refill(struct fe_page_cache *cache) {
     }
     fe_spinlock_release(&fe_buddy.lock);
     count_free(cache, count);
+    look_for_scarcity(count == 0);
     return count != 0;
 }
 
@@ -130,6 +149,7 @@ static __attribute__((noinline)) uint64_t alloc_block(unsigned order) {
         trim(cache); /* this core's cached pages may be what is missing to a whole block */
         block = take_block(order);
     }
+    look_for_scarcity(block == 0);
     leave(cache);
     return block;
 }
@@ -222,6 +242,7 @@ uint64_t fe_page_alloc_run_aligned(size_t pages, unsigned order) {
         trim(cache);
         index = take_run(pages, order);
     }
+    look_for_scarcity(index == FE_PAGE_INDEX_NONE);
     leave(cache);
     return index == FE_PAGE_INDEX_NONE ? 0 : fe_buddy_address(index);
 }

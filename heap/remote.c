@@ -164,12 +164,19 @@ size_t fe_remote_accept(struct fe_heap_core *heap, unsigned most) {
     return done;
 }
 
+void (*fe_heap_scarce)(void);
+
 size_t fe_heap_poll(void) {
     struct fe_heap_core *heap = fe_heap_core();
     /* Relaxed: hints, as in fe_remote_accept. */
     if (FE_LIKELY(heap->incoming == NULL) && FE_LIKELY(heap->overfull == 0) &&
         FE_LIKELY(!fe_batch_waiting(&heap->inbox)) && FE_LIKELY(__atomic_load_n(&heap->stranded, __ATOMIC_RELAXED) == 0))
         return 0;
+    if (FE_UNLIKELY(heap->overfull & FE_PAGES_SCARCE)) {
+        heap->overfull &= ~FE_PAGES_SCARCE;
+        if (fe_heap_scarce)
+            fe_heap_scarce();
+    }
     fe_books_open(heap);
     size_t done = fe_remote_accept(heap, FE_ACCEPT_MOST);
     if (heap->overfull != 0)

@@ -84,6 +84,7 @@ struct fe_scheduler {
     struct fe_stack_fresh fresh[FE_STACK_CLASSES];
     uint64_t reserve[FE_STACK_RESERVE]; /* pages; only the fault handler pops */
     volatile uint32_t reserve_count;
+    volatile bool memory_due; /* the reserve is to be filled again, or used stacks are to be retired; own core only */
     uint64_t polls;         /* only grows: with the switches it tells that the scheduler gets on (fe_scheduler_beat) */
     uint64_t ended_checked; /* ends counted when termination was last looked for */
 
@@ -166,10 +167,14 @@ struct fe_sched_state {
     struct fe_spinlock stacks_lock;
     uintptr_t stacks_end[FE_STACK_CLASSES];    /* where each class's part of the arena has been granted to */
     fe_atomic_pointer depot[FE_STACK_CLASSES]; /* struct fe_tcb *; read without the lock as a hint only */
+    fe_atomic_u64 retired[FE_STACK_CLASSES]; /* retire.c: the page with slots that have no memory, or 0; read as `depot` */
 
     /* Under kills_lock: tasks that were killed while they did not wait, first come first (kill.c). */
     struct fe_spinlock kills_lock;
     struct fe_tcb *kills, **kills_tail;
+
+    uint64_t zeros;         /* retire.c: the page at the top of those slots; 0: there has been none yet */
+    fe_atomic_u32 retiring; /* cores that are exchanging such pages: an access may fault */
 
     fe_atomic_u32 tlb_generation; /* any core that released stack pages; see fe_stack_shootdown */
 };
@@ -323,6 +328,12 @@ static inline __attribute__((always_inline)) bool fe_scheduler_unpark_short(stru
 fe_status fe_stack_take(struct fe_scheduler *scheduler, size_t bytes, struct fe_tcb **tcb);
 bool fe_stack_refill(struct fe_scheduler *scheduler); /* whether there were pages for all of it */
 void fe_stack_flush_requested(struct fe_scheduler *scheduler);
+
+/* What fe_heap_scarce is set to. */
+void fe_scheduler_memory_scarce(void);
+
+/* retire.c: gives back what some used stacks hold; false if that was all, or none can be retired now. Scheduler context. */
+bool fe_stacks_retire(struct fe_scheduler *scheduler);
 
 void fe_scheduler_put_last(struct fe_scheduler *scheduler, struct fe_tcb *tcb); /* at the end of this core's queue */
 void fe_scheduler_drain(struct fe_scheduler *scheduler);                        /* handles what is in the inbox */

@@ -29,7 +29,8 @@ static uint64_t take_page(struct fe_scheduler *self, bool runtime) {
     }
     if (!self->reserve_count)
         return 0;
-    self->unusual.attention = 1; /* to be refilled */
+    self->memory_due = true;
+    self->unusual.attention = 1;
     self->reserve_count = self->reserve_count - 1;
     return self->reserve[self->reserve_count];
 }
@@ -52,7 +53,7 @@ static bool commit(struct fe_scheduler *self, struct fe_tcb *stack, uintptr_t pa
     if (page_address < stack->stack_deep)
         stack->stack_deep = page_address;
     stack->stack_pages++;
-    fe_store_relaxed(&self->stack_pages, fe_load_relaxed(&self->stack_pages) + 1); /* this core's alone */
+    fe_stack_account(self, 1);
     return true;
 }
 
@@ -175,6 +176,8 @@ bool fe_scheduler_fault(const struct fe_fault *fault) {
     bool runtime = in_runtime(fault->pc);
     enum fe_fault_kind kind = fault->kind;
     uintptr_t page = fault->address & ~(FE_PAGE_SIZE - 1);
+    if (kind == FE_FAULT_MEMORY && !fault->execute && fe_stacks_in_exchange(page))
+        return true;
     struct fe_tcb *stack = kind == FE_FAULT_MEMORY && !fault->present ? stack_at(self, page) : NULL;
     if (stack) {
         if (page >= stack->stack_low) {

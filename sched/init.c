@@ -83,6 +83,7 @@ fe_status fe_scheduler_init(unsigned cores) {
     fe_boot_scheduler.core.hardware_id = fe_machine.core_ids[0];
     fe_boot_scheduler.several = cores > 1;
     seed_random(&fe_boot_scheduler);
+    fe_heap_scarce = fe_scheduler_memory_scarce;
     if (!fe_stack_refill(&fe_boot_scheduler))
         return FE_ENOMEM;
     for (unsigned i = 0; i < cores; i++) {

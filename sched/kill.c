@@ -35,10 +35,11 @@ static bool is_unseen(const struct fe_tcb *tcb) {
     return kill != 0 && kill == fe_load_relaxed(&tcb->id) && !fe_join_ended(fe_load_relaxed(&tcb->joiner));
 }
 
-/* Makes yields look. */
-static void list_unseen(struct fe_tcb *tcb) {
+/* Makes yields look. Not for who has ended meanwhile: its control block may be on its way out of memory (retire.c). */
+static void list_unseen(fe_task task) {
+    struct fe_tcb *tcb = task.tcb;
     fe_spinlock_acquire(&fe_sched.kills_lock);
-    if (!tcb->kill_listed) {
+    if (is_running_on(task) && !tcb->kill_listed) {
         tcb->kill_listed = true;
         tcb->kill_next = NULL;
         if (!fe_sched.kills)
@@ -84,7 +85,7 @@ fe_status fe_task_kill(fe_task task) {
         fe_scheduler_ready_front(self, tcb);
         return FE_OK;
     }
-    list_unseen(tcb);
+    list_unseen(task);
     for (unsigned i = 0; i < fe_sched.cores; i++) { /* whichever core runs it now may never yield */
         if (i != self->core.index && fe_sched.schedulers[i])
             fe_sched.loop->wake(i);

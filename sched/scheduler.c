@@ -31,6 +31,7 @@
 #include <ferrite/panic.h>
 #include <ferrite/time.h>
 #include <heap/exchange.h>
+#include <heap/page.h>
 
 struct fe_sched_state fe_sched;
 struct fe_sched_hooks fe_sched_hooks;
@@ -140,8 +141,8 @@ static inline void count_switches(struct fe_scheduler *self) {
  * as it would if it came a moment later.
  */
 static bool nothing_to_poll(struct fe_scheduler *self) {
-    if (!fe_inbox_empty(&self->inbox) || fe_machine.poll != NULL || !fe_timers_tell(self) ||
-        self->reserve_count < FE_STACK_RESERVE || ended_here(self) != self->ended_checked)
+    if (!fe_inbox_empty(&self->inbox) || fe_machine.poll != NULL || !fe_timers_tell(self) || self->memory_due ||
+        ended_here(self) != self->ended_checked)
         return false;
     fe_heap_poll();
     return true;
@@ -309,6 +310,23 @@ static void look_for_termination(struct fe_scheduler *self) {
         fe_unpark(waiter);
 }
 
+/* Some of what is due: the rest at the next poll, which comes soon. */
+static void mind_memory(struct fe_scheduler *self) {
+    self->memory_due = !fe_stack_refill(self);
+    if (!fe_page_is_scarce())
+        return;
+    if (fe_stacks_retire(self)) {
+        self->memory_due = true;
+        self->unusual.attention = 1;
+    } else {
+        fe_page_no_more();
+    }
+}
+
+void fe_scheduler_memory_scarce(void) {
+    fe_scheduler_self()->memory_due = true;
+}
+
 static void poll(struct fe_scheduler *self) {
     self->unusual.attention = 0;
     self->polls++;
@@ -321,8 +339,8 @@ static void poll(struct fe_scheduler *self) {
         fe_scheduler_drain(self);
     fe_timers_poll(self);
     fe_heap_poll();
-    if (FE_UNLIKELY(self->reserve_count < FE_STACK_RESERVE))
-        fe_stack_refill(self);
+    if (FE_UNLIKELY(self->memory_due))
+        mind_memory(self);
     if (FE_UNLIKELY(fe_unusual_kills(&self->unusual)))
         fe_kill_poll(self);
     if (ended_here(self) != self->ended_checked)

@@ -7,7 +7,8 @@
  *
  * Each core carves slots out of grants of its own and keeps a cache of used ones per class; caches spill to and fill from
  * a depot in batches, so the one lock here is taken once per FE_STACK_BATCH tasks. A used stack keeps at most
- * FE_STACK_KEEP pages; what it grew beyond that goes back, after every core has flushed its TLB.
+ * FE_STACK_KEEP pages; what it grew beyond that goes back, after every core has flushed its TLB; and where memory is scarce
+ * those in the depot lose the rest, too (retire.c).
  *
  * Pages of a grant share their tables, which are made with the grant: growing never needs memory for tables.
  *
@@ -25,12 +26,10 @@
 
 /* Tasks seldom go deeper than this twice by chance; giving back less would fault it in again each time. */
 #define FE_STACK_KEEP 4u
+/* A core's first grant of a class, which one table serves, and each later one: their tables stay for good, and as they are made
+ * together they lie together, and do not cut what is free around them into small pieces. */
 #define FE_STACK_GRANT ((size_t)2 << 20)
-
-static void account(struct fe_scheduler *self, uint64_t pages) {
-    /* Written by this core alone; read as a figure. */
-    fe_store_relaxed(&self->stack_pages, fe_load_relaxed(&self->stack_pages) + pages);
-}
+#define FE_STACK_GRANT_LATER ((size_t)32 << 20)
 
 static unsigned class_of(size_t bytes) {
     size_t slots = (bytes + FE_STACK_GUARD - 1) / FE_STACK_SLOT;
@@ -42,7 +41,8 @@ static unsigned class_of(size_t bytes) {
 /* Takes addresses for stacks of `class` out of its part of the arena; slots are then made one by one. */
 static fe_status grant(struct fe_scheduler *self, unsigned class) {
     size_t slot = FE_STACK_SLOT << class;
-    size_t bytes = slot > FE_STACK_GRANT ? slot : FE_STACK_GRANT;
+    size_t least = self->fresh[class].end ? FE_STACK_GRANT_LATER : FE_STACK_GRANT;
+    size_t bytes = slot > least ? slot : least;
     fe_status status = FE_ENOMEM;
     fe_spinlock_acquire(&fe_sched.stacks_lock);
     uintptr_t base = fe_sched.stacks_end[class];
@@ -67,10 +67,14 @@ static fe_status make_slot(struct fe_scheduler *self, unsigned class, struct fe_
     if (!page)
         return FE_ENOMEM;
     uintptr_t slot = fresh->next;
+    fresh->next = slot + (FE_STACK_SLOT << class);
+    fe_arch_map_page(fresh->next - FE_PAGE_SIZE, page);
+    *out = fe_stack_prepare(self, slot, class);
+    return FE_OK;
+}
+
+struct fe_tcb *fe_stack_prepare(struct fe_scheduler *self, uintptr_t slot, unsigned class) {
     uintptr_t end = slot + (FE_STACK_SLOT << class);
-    fresh->next = end;
-    fe_arch_map_page(end - FE_PAGE_SIZE, page);
-    account(self, 1);
     struct fe_tcb *tcb = fe_stack_tcb(slot, class);
     __builtin_memset(tcb, 0, sizeof *tcb);
     tcb->data = &fe_task_data_none;
@@ -82,8 +86,8 @@ static fe_status make_slot(struct fe_scheduler *self, unsigned class, struct fe_
     tcb->stack_deep = end - FE_PAGE_SIZE;
     fe_store_relaxed(&tcb->joiner, FE_JOIN_TAKEN); /* not published yet */
     fe_timer_init(&tcb->timer, fe_task_timer_fired);
-    *out = tcb;
-    return FE_OK;
+    fe_stack_account(self, 1);
+    return tcb;
 }
 
 /* Taking ---------------------------------------------------------------------------------------------------------- */
@@ -109,8 +113,10 @@ fe_status fe_stack_take(struct fe_scheduler *self, size_t bytes, struct fe_tcb *
     bytes = (bytes + FE_PAGE_SIZE - 1) & ~(FE_PAGE_SIZE - 1);
     unsigned class = class_of(bytes);
     struct fe_stack_cache *cache = &self->stacks[class];
-    if (!cache->head && fe_load_relaxed(&fe_sched.depot[class])) /* a hint; the depot is looked at again under its lock */
+    if (!cache->head && fe_load_relaxed(&fe_sched.depot[class])) /* a hint; it is looked at again under its lock */
         fill_from_depot(self, class);
+    if (!cache->head && fe_load_relaxed(&fe_sched.retired[class]))
+        fe_stacks_restore(self, class);
     struct fe_tcb *tcb = cache->head;
     if (tcb) {
         cache->head = tcb->next;
@@ -130,16 +136,15 @@ fe_status fe_stack_take(struct fe_scheduler *self, size_t bytes, struct fe_tcb *
 /* Giving back ----------------------------------------------------------------------------------------------------- */
 
 void fe_stack_flush_requested(struct fe_scheduler *self) {
-    /* Pairs with the fetch_add in shootdown: the pages are unmapped before the generation grows. */
+    /* Pairs with the fetch_add in fe_stack_shootdown: the pages are unmapped before the generation grows. */
     uint32_t generation = fe_load_acquire(&fe_sched.tlb_generation);
     if (fe_load_relaxed(&self->flushed) == generation)
         return;
     fe_arch_tlb_flush(FE_STACKS_BASE, FE_STACKS_BYTES);
-    fe_store_release(&self->flushed, generation); /* pairs with the wait in shootdown */
+    fe_store_release(&self->flushed, generation); /* pairs with the wait in fe_stack_shootdown */
 }
 
-/* Makes every core forget its translations of [address, address + bytes), which have been unmapped. */
-static void shootdown(struct fe_scheduler *self, uintptr_t address, size_t bytes) {
+void fe_stack_shootdown(struct fe_scheduler *self, uintptr_t address, size_t bytes) {
     fe_arch_tlb_flush(address, bytes);
     if (FE_ARCH_TLB_BROADCAST || !self->several)
         return;
@@ -172,11 +177,11 @@ static void trim(struct fe_scheduler *self, struct fe_tcb *tcb) {
                 pages[count++] = page;
         }
         if (count)
-            shootdown(self, from, tcb->stack_deep - from);
+            fe_stack_shootdown(self, from, tcb->stack_deep - from);
         for (unsigned i = 0; i < count; i++)
             fe_page_free(pages[i], 0);
         tcb->stack_pages -= count;
-        account(self, (uint64_t)0 - count);
+        fe_stack_account(self, -(uint64_t)count);
     }
 }
 

@@ -41,6 +41,24 @@ static inline struct fe_tcb *fe_stack_take_cached(struct fe_scheduler *scheduler
 /* The stack has grown, or the cache is full. */
 void fe_stack_recycle_slowly(struct fe_scheduler *scheduler, struct fe_tcb *tcb);
 
+/* A control block for the slot, whose last page is there. */
+struct fe_tcb *fe_stack_prepare(struct fe_scheduler *scheduler, uintptr_t slot, unsigned class);
+
+/* Makes every core forget its translations of [address, address + bytes), which have changed. */
+void fe_stack_shootdown(struct fe_scheduler *scheduler, uintptr_t address, size_t bytes);
+
+/* `pages` more (or less) are committed. */
+static inline void fe_stack_account(struct fe_scheduler *self, uint64_t pages) {
+    /* Written by this core alone; read as a figure. */
+    fe_store_relaxed(&self->stack_pages, fe_load_relaxed(&self->stack_pages) + pages);
+}
+
+/* Brings some retired stacks of the class back into this core's cache, which is empty, if there are any and memory for them. */
+void fe_stacks_restore(struct fe_scheduler *scheduler, unsigned class);
+
+/* Whether a fault at the page `address` came of a page being exchanged (retire.c): the access is to be tried again. */
+bool fe_stacks_in_exchange(uintptr_t address);
+
 /* Takes back the stack of a task that nobody can reach any more. */
 static inline void fe_stack_recycle(struct fe_tcb *tcb) {
     struct fe_scheduler *self = fe_scheduler_self();

@@ -276,6 +276,33 @@ uint64_t fe_arch_unmap_page(uintptr_t address) {
     return fe_port_entry_physical(0, value);
 }
 
+static entry_t *page_entry(uintptr_t address) {
+    unsigned level;
+    entry_t *entry = walk(current_root(), address, 0, false, &level);
+    fe_check(level == 0);
+    return entry;
+}
+
+void fe_arch_exchange_pages(const uintptr_t *addresses, uint64_t *pages, unsigned count) {
+    const unsigned protection = FE_PROTECTION_READ | FE_PROTECTION_WRITE;
+    for (unsigned i = 0; i < count; i++) {
+        entry_t *entry = page_entry(addresses[i]);
+        uint64_t was = fe_port_entry_physical(0, load(entry));
+        store(entry, FE_ARCH_TLB_BROADCAST ? pages[i] : fe_port_leaf(0, pages[i], protection));
+        pages[i] = was;
+    }
+    if (!FE_ARCH_TLB_BROADCAST)
+        return;
+    /* Break before make, as Arm wants it (D8.14.1 of the architecture's manual): no core may come by two translations of one
+     * address. Until here the entries have been bare addresses, which are not valid. */
+    fe_arch_tlb_flush(FE_STACKS_BASE, FE_STACKS_BYTES);
+    for (unsigned i = 0; i < count; i++) {
+        entry_t *entry = page_entry(addresses[i]);
+        store(entry, fe_port_leaf(0, load(entry), protection));
+    }
+    fe_port_entries_written();
+}
+
 void *fe_arch_map_device(uint64_t physical, size_t bytes) {
     uint64_t first = physical & ~(uint64_t)(FE_PAGE_SIZE - 1);
     uint64_t offset = physical - first;

@@ -169,6 +169,21 @@ uint64_t fe_arch_unmap_page(uintptr_t address) {
     return number << FE_PAGE_SHIFT;
 }
 
+/* Linux has zeros of its own, which it exchanges for a page when they are written to. */
+void fe_arch_exchange_pages(const uintptr_t *addresses, uint64_t *pages, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        uintptr_t address = addresses[i];
+        fe_check(in_stacks(address));
+        uint64_t number = atomic_exchange_explicit(stack_page(address), (uint32_t)(pages[i] >> FE_PAGE_SHIFT),
+                                                   memory_order_relaxed); /* as fe_arch_map_page */
+        pages[i] = number << FE_PAGE_SHIFT;
+        struct uffdio_zeropage zeros = {.range = {address, FE_PAGE_SIZE}};
+        if (madvise((void *)address, FE_PAGE_SIZE, MADV_DONTNEED) != 0 ||
+            (fault_file >= 0 && ioctl(fault_file, UFFDIO_ZEROPAGE, &zeros) != 0))
+            fe_panic("Linux does not take back the stack page at %#lx (error %d)", (unsigned long)address, errno);
+    }
+}
+
 static bool translate_alias(uintptr_t address, uint64_t *physical) {
     for (unsigned i = 0; i < ALIASES; i++) {
         uintptr_t base = __atomic_load_n(&aliases[i].address, __ATOMIC_ACQUIRE); /* pairs with fe_arch_map */

@@ -118,6 +118,26 @@ uint64_t fe_arch_unmap_page(uintptr_t address) {
     return page << FE_PAGE_SHIFT;
 }
 
+/* A page that is mapped elsewhere still, as only the zeros of retired stacks are, is not waited for. */
+void fe_arch_exchange_pages(const uintptr_t *addresses, uint64_t *pages, unsigned count) {
+    static uint64_t shared;
+    for (unsigned i = 0; i < count; i++) {
+        uintptr_t address = addresses[i];
+        uint64_t page = in_stacks(address) ? *stack_page(address) : 0;
+        if (page == 0)
+            fe_sim_fail("fe_arch_exchange_pages at %#lx: nothing is mapped there", (unsigned long)address);
+        if (i + 1 < count && pages[i] == pages[i + 1])
+            shared = pages[i] >> FE_PAGE_SHIFT;
+        *stack_page(address) = 0;
+        if (page != shared)
+            unmapped[page] = ++unmappings;
+        if (madvise((void *)address, FE_PAGE_SIZE, MADV_DONTNEED) != 0)
+            fe_sim_fail("Linux does not take back the stack page at %#lx", (unsigned long)address);
+        fe_arch_map_page(address, pages[i]);
+        pages[i] = page << FE_PAGE_SHIFT;
+    }
+}
+
 void fe_arch_tlb_flush(uintptr_t address, size_t bytes) {
     (void)address;
     (void)bytes;

@@ -5,6 +5,7 @@
  */
 #include "support.h"
 
+#include <heap/exchange.h>
 #include <heap/page.h>
 
 #include <pthread.h>
@@ -219,6 +220,44 @@ Test(heap_pages, random_use_against_a_model) {
     uint64_t run = fe_page_alloc_run(240 * MIB / PAGE);
     cr_assert_neq(run, 0);
     free(model.out);
+}
+
+/* Below a quarter the next poll tells, once until more is taken, and a fault handler is told when it may not come in. */
+static unsigned told;
+
+static void tell(void) {
+    cr_expect(fe_page_is_at_rest());
+    told++;
+}
+
+Test(heap_pages, scarcity_is_told) {
+    unit_machine(64 * MIB);
+    static uint64_t page[64 * MIB / PAGE];
+    size_t count = 0;
+    fe_heap_scarce = tell;
+    cr_expect(fe_page_is_at_rest());
+    cr_expect_not(fe_page_is_scarce());
+    while (free_pages() > total_pages() / 4 + 32) /* as many as a core keeps at most */
+        page[count++] = fe_page_alloc(0);
+    fe_heap_poll();
+    cr_expect_eq(told, 0u);
+    for (unsigned i = 0; i < 64; i++)
+        page[count++] = fe_page_alloc(0);
+    cr_expect(fe_page_is_scarce());
+    fe_heap_poll();
+    fe_heap_poll();
+    cr_expect_eq(told, 1u);
+    uint64_t block = fe_page_alloc(3), run = fe_page_alloc_run(5);
+    fe_heap_poll();
+    cr_expect_eq(told, 2u);
+    fe_page_free(block, 3);
+    fe_page_free_run(run, 5);
+    while (count > 0)
+        fe_page_free(page[--count], 0);
+    cr_expect_not(fe_page_is_scarce());
+    fe_heap_poll();
+    cr_expect_eq(told, 2u);
+    fe_heap_scarce = NULL;
 }
 
 Test(heap_pages, zeroed_pages_are_zero) {
