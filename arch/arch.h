@@ -204,6 +204,7 @@ struct fe_fault {
     bool execute;      /* FE_FAULT_MEMORY: an instruction fetch */
     bool present;      /* FE_FAULT_MEMORY: mapped, but not so */
     bool nested;       /* taken inside a handler */
+    bool step;         /* fe_arch_trap_step has asked for it */
     uint64_t code;     /* vector and error code (x86_64: vector << 32 | error), or ESR_EL1 */
     const char *name;  /* the architecture's name, such as "page fault" */
     struct fe_trap_frame *frame;
@@ -260,6 +261,8 @@ struct fe_trap_frame *fe_arch_saved_frame(void *area);
 /* The interrupted instruction could not be fetched: makes its caller's call the one that was interrupted. False if there is no
  * telling. */
 bool fe_arch_trap_to_caller(struct fe_trap_frame *frame);
+/* What was interrupted goes on for one instruction, and is then told as a fault with `step` set; or, `on` being false, it goes on. */
+void fe_arch_trap_step(struct fe_trap_frame *frame, bool on);
 /* Where the return address of the interrupted function is, if it has no frame yet: a place of `frame` or of the stack. NULL: it
  * has one, or there is no telling. */
 uintptr_t *fe_arch_trap_link(struct fe_trap_frame *frame);

@@ -355,6 +355,8 @@ void fe_task_timer_fired(struct fe_timer *timer);
 FE_NORETURN void fe_task_end(struct fe_tcb *task);
 /* The same, with the cleanups of its frames first (unwind.c). */
 FE_NORETURN void fe_task_unwind(struct fe_tcb *task);
+/* Whether a task that was stopped at `pc`, between any two instructions, can be unwound from there and lose nothing. */
+bool fe_task_may_unwind(uintptr_t pc);
 /* Called by the unwinder when no frame is left. */
 FE_NORETURN void fe_task_unwound(void);
 /* fault.c: where fe_arch_return_overflowed goes on. */

@@ -52,5 +52,6 @@ void fe_ending_run(struct fe_tcb *task) {
             function(task);
     }
     task->doom = FE_DOOM_NONE;
+    task->put_off = 0;
     task->ending = 0;
 }

@@ -173,6 +173,8 @@ bool fe_scheduler_fault(const struct fe_fault *fault) {
     struct fe_tcb *task = self->current;
     if (fault->nested || self->core.interrupt_depth)
         return false;
+    if (fault->step && fe_slice_stepped(self, fault->frame))
+        return true;
     bool runtime = in_runtime(fault->pc);
     enum fe_fault_kind kind = fault->kind;
     uintptr_t page = fault->address & ~(FE_PAGE_SIZE - 1);

@@ -25,6 +25,9 @@
  * whose red zone may be in use and whose next page may be missing. The page is taken when a task is preempted and is free when
  * it goes on, on whatever core: so tasks that are not preempted pay nothing. Pages are taken and given back in scheduler context.
  *
+ * Killing. A task that is killed while it is preempted dies where it was stopped, if its function can clean up from there
+ * (unwind/landing.c); otherwise it goes on, one instruction at a time, until it can, or has had its time.
+ *
  * Preempting always leads to the scheduler's context, which looks at inbox and timers before the task is queued, so that
  * what had to wait for it is not behind it.
  *
@@ -46,6 +49,9 @@
 /* How long to wait before another look at a task that could not be preempted; up to twice that. A look costs some 300
  * instructions. */
 #define FE_SLICE_AGAIN (20 * FE_MICROSECOND)
+/* By how many instructions at most the death of a killed task is put off, because it stands where its function cannot clean up. One
+ * costs some 1,500 instructions. */
+#define FE_PUT_OFF_MOST 4000u
 /* A task that keeps its core from others for so long is reported. */
 #define FE_HELD_TOO_LONG (400 * FE_MILLISECOND)
 /* Pages that a core keeps for the next tasks it preempts. One is enough, unless it resumes what others preempted. */
@@ -254,14 +260,32 @@ static void hold(struct fe_scheduler *self, const struct fe_tcb *task, bool sect
     fe_sched_hooks.held(handle, task->name, section, place, now - self->clock.held);
 }
 
+static fe_nanoseconds soon(void) {
+    return fe_time_now() + FE_SLICE_AGAIN + (fe_arch_counter() * 7919) % FE_SLICE_AGAIN;
+}
+
+/* Whether `task`, which has seen that it is killed, had better go on for a moment: at `pc` it would lose what it has to clean up. */
+static bool put_off(struct fe_tcb *task, uintptr_t pc) {
+    if (task->put_off == FE_PUT_OFF_MOST || fe_task_may_unwind(pc))
+        return false;
+    task->put_off++;
+    return true;
+}
+
 /* The clock is due while a task runs, interrupted in `frame`. */
 static __attribute__((noinline)) const struct fe_arch_preemption *look(struct fe_scheduler *self,
-                                                                       const struct fe_trap_frame *frame) {
+                                                                       struct fe_trap_frame *frame) {
     struct fe_tcb *task = self->current;
     struct fe_arch_place place = fe_arch_trap_place(frame);
     bool runtime = in_runtime(place.pc);
     self->clock.fired = false;
-    if (!runtime && !is_wanted(self)) {
+    bool dies = task->put_off && task->doom == FE_DOOM_KILLED && !fe_ending_begun(task);
+    if (dies && !runtime && put_off(task, place.pc)) {
+        fe_arch_trap_step(frame, true);
+        start(self);
+        return NULL;
+    }
+    if (!runtime && !is_wanted(self) && !dies) {
         if (!self->unusual.alone)
             begin_alone_running(self);
         return NULL;
@@ -279,11 +303,11 @@ static __attribute__((noinline)) const struct fe_arch_preemption *look(struct fe
     self->unusual.attention = 1;
     task->preempt_wanted = true;
     hold(self, task, task->sections || task->atomic, place);
-    set(self, fe_time_now() + FE_SLICE_AGAIN + (fe_arch_counter() * 7919) % FE_SLICE_AGAIN);
+    set(self, soon());
     return NULL;
 }
 
-const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *self, const struct fe_trap_frame *frame) {
+const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *self, struct fe_trap_frame *frame) {
     if (FE_UNLIKELY(self->clock.fired))
         return look(self, frame);
     if (self->unusual.attention && self->clock.due == FE_FOREVER)
@@ -291,7 +315,6 @@ const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *self, const
     return NULL;
 }
 
-/* A preempted task was killed: it goes on by unwinding from the instruction at which it was stopped. */
 static void die_where_it_was(struct fe_scheduler *self, struct fe_trap_frame *frame) {
     struct fe_task_result result = {.outcome = FE_KILLED, .message = "killed"};
     struct fe_arch_place place = fe_arch_trap_place(frame);
@@ -299,12 +322,35 @@ static void die_where_it_was(struct fe_scheduler *self, struct fe_trap_frame *fr
     fe_task_unwind_interrupted(self, self->current, frame);
 }
 
+bool fe_slice_stepped(struct fe_scheduler *self, struct fe_trap_frame *frame) {
+    struct fe_tcb *task = self->current;
+    if (!task || !task->put_off)
+        return false;
+    uintptr_t pc = fe_arch_trap_pc(frame);
+    bool runtime = in_runtime(pc), again = !runtime && put_off(task, pc);
+    fe_arch_trap_step(frame, again);
+    if (again)
+        return true;
+    if (!runtime) {
+        die_where_it_was(self, frame);
+        return true;
+    }
+    self->clock.beat = fe_scheduler_beat(self); /* if it does not die in there it is looked at again */
+    set(self, soon());
+    return true;
+}
+
 /* The port has switched to a preempted task, which has yet to get its registers back. */
 void fe_scheduler_resumed(void *passed, void *area) {
     fe_scheduler_arrive(passed);
     struct fe_scheduler *self = fe_scheduler_self();
-    if (FE_UNLIKELY(fe_kill_due(self->current)))
-        die_where_it_was(self, fe_arch_saved_frame(area));
+    if (FE_UNLIKELY(fe_kill_due(self->current))) {
+        struct fe_trap_frame *frame = fe_arch_saved_frame(area);
+        if (put_off(self->current, fe_arch_trap_pc(frame)))
+            fe_arch_trap_step(frame, true);
+        else
+            die_where_it_was(self, frame);
+    }
     fe_arch_interrupts_disable(); /* until the task runs: nobody may take the page before */
     struct fe_saved_page *page = FE_CONTAINER_OF(area, struct fe_saved_page, area);
     page->next = self->clock.pages;

@@ -57,7 +57,9 @@ static inline bool fe_alone_to_be_told(const fe_atomic_u32 *alone) {
 /* The one-shot timer's interrupt came, which was set to `due`, and there is more than the wheel that it may be for. */
 void fe_slice_due(struct fe_scheduler *scheduler, fe_nanoseconds due);
 /* Leaving an interrupt handler while a task runs: what to do with it; NULL: it goes on. */
-const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *scheduler, const struct fe_trap_frame *frame);
+const struct fe_arch_preemption *fe_slice_check(struct fe_scheduler *scheduler, struct fe_trap_frame *frame);
+/* The running task has gone one instruction further; false: nobody asked it to. */
+bool fe_slice_stepped(struct fe_scheduler *scheduler, struct fe_trap_frame *frame);
 /* The core goes to sleep: no task runs. */
 void fe_slice_stop(struct fe_scheduler *scheduler);
 /* Whether another core may have sent the wake-up interrupt that is being handled to get something done here. */

@@ -78,6 +78,7 @@ struct fe_tcb {
     uint16_t rekillable;
     uint16_t atomic;
     uint8_t doom;              /* enum fe_doom */
+    uint16_t put_off;          /* preempt.c: by how many instructions its death was, for a better place */
     struct fe_task_data *data; /* task_data.h; &fe_task_data_none for most */
     struct fe_local *local;    /* its local heap; &fe_local_none for most */
     struct fe_tcb *foreign; /* foreign.h: the stack of a foreign call that it is in, linked by `next`; NULL for most */

@@ -16,6 +16,11 @@
 
 /* Unwinds from its caller. */
 FE_NORETURN extern void fe_unwind(void) __attribute__((weak));
+extern bool fe_unwind_may_begin(uintptr_t pc) __attribute__((weak));
+
+bool fe_task_may_unwind(uintptr_t pc) {
+    return !fe_unwind_may_begin || fe_unwind_may_begin(pc);
+}
 
 void fe_task_unwind(struct fe_tcb *task) {
     fe_ending_add(task, FE_ENDING_BEGUN);

@@ -110,7 +110,9 @@ end fe_arm_count_instructions
  * itself, x4: TTBR1, x5: SCTLR. Walks of TTBR0 are off on return. Clobbers x6, x7, x9.
  */
 function fe_arm_mmu_on
-    msr mdscr_el1, xzr
+    mov x9, #(1 << 13 | 1)  /* single steps, of this level, where they are not masked: fe_arch_trap_step */
+    msr mdscr_el1, x9
+    msr oslar_el1, xzr
     mov x9, #3 << 20             /* FP and SIMD at EL1 (and EL0) */
     msr cpacr_el1, x9
     msr tpidr_el1, xzr

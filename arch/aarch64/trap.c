@@ -26,6 +26,7 @@ _Static_assert(sizeof(struct fe_trap_frame) == FE_ARM_FRAME_BYTES, "vectors.S");
 /* Exception classes, ESR_EL1 bits 31 to 26. */
 #define CLASS_INSTRUCTION_ABORT 0x21
 #define CLASS_DATA_ABORT 0x25
+#define CLASS_STEP 0x33
 
 struct description {
     const char *name;
@@ -50,7 +51,7 @@ static const struct description classes[64] = {
     [0x2c] = {"floating-point exception", FE_FAULT_ARITHMETIC},
     [0x2f] = {"system error", FE_FAULT_OTHER},
     [0x31] = {"breakpoint", FE_FAULT_BREAKPOINT},
-    [0x33] = {"software step", FE_FAULT_BREAKPOINT},
+    [CLASS_STEP] = {"software step", FE_FAULT_BREAKPOINT},
     [0x35] = {"watchpoint", FE_FAULT_BREAKPOINT},
     [0x3c] = {"brk instruction", FE_FAULT_BREAKPOINT},
 };
@@ -107,6 +108,7 @@ void fe_arm_trap(struct fe_trap_frame *frame, unsigned kind) {
             describe_abort(&fault, frame, class);
         else if (class == 0x22)
             fault.address = frame->far;
+        fault.step = class == CLASS_STEP;
     }
     if (!fe_arch_hooks.fault)
         fe_arch_halt(); /* so early that there is nobody to tell */
@@ -143,6 +145,12 @@ void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), v
     frame->x[30] = 0;
     frame->sp = (uint64_t)(uintptr_t)stack_top;
     frame->pstate = FE_ARM_PSTATE_EL1T;
+}
+
+/* Debug exceptions are masked but for a task that is stepped; MDSCR_EL1 has them on (mmu.S). */
+void fe_arch_trap_step(struct fe_trap_frame *frame, bool on) {
+    const uint64_t step = UINT64_C(1) << 21, masked = UINT64_C(1) << 9;
+    frame->pstate = on ? (frame->pstate & ~masked) | step : (frame->pstate & ~step) | masked;
 }
 
 struct call {

@@ -59,6 +59,7 @@ void fe_x86_describe_fault(struct fe_trap_frame *frame, uintptr_t cr2, struct fe
         .frame_pointer = frame->rbp,
         .code = (uint64_t)vector << 32 | (uint32_t)frame->error,
         .name = known->name ? known->name : "reserved exception",
+        .step = vector == 1 && (frame->rflags & FLAG_TRAP),
         .frame = frame,
     };
     if (vector == FE_X86_VECTOR_PAGE_FAULT) {
@@ -81,6 +82,10 @@ void fe_arch_trap_redirect(struct fe_trap_frame *frame, void (*entry)(void *), v
     frame->rflags |= FLAG_INTERRUPT;
     if (fe_x86_frame_vector(frame) < 32)
         frame->rbp = 0; /* the frame-pointer chain ends */
+}
+
+void fe_arch_trap_step(struct fe_trap_frame *frame, bool on) {
+    frame->rflags = on ? frame->rflags | FLAG_TRAP : frame->rflags & ~(uint64_t)FLAG_TRAP;
 }
 
 struct call {

@@ -50,6 +50,10 @@ bool fe_unwind_find(uintptr_t pc, struct fe_unwind_function *function);
 /* Where `function` goes on when what it does at `pc` fails: its landing pad; 0: it has nothing to clean up there. */
 uintptr_t fe_unwind_landing(const struct fe_unwind_function *function, uintptr_t pc);
 
+/* Whether a frame that was stopped at `pc`, between any two instructions, can be unwound from there with all that its function has to
+ * clean up. False: at another instruction it may be. */
+bool fe_unwind_may_begin(uintptr_t pc);
+
 /* Makes of the frame of `function`, which is at `pc`, that of its caller. False: there is no caller, or no telling. `*arguments`
  * is what the function had pushed for a call, in bytes. */
 struct fe_unwind_rules;

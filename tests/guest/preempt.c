@@ -448,6 +448,69 @@ Test(preempt, a_spinning_task_is_killed, .timeout = LIMIT) {
     }
 }
 
+/* It is stopped between two instructions of the very function that owns something, few of which could fail by themselves: only for
+ * those does the compiler say how to clean up. */
+static atomic_uint cleaned;
+static volatile bool never;
+
+static void clean(void *unused) {
+    (void)unused;
+    atomic_fetch_add(&cleaned, 1);
+}
+
+static intptr_t own_and_compute(void *seed) {
+    fe_owned(char) block = fe_heap_alloc(100);
+    fe_defer(clean, NULL);
+    uint64_t x = (uintptr_t)seed;
+    while (!never) {
+        for (unsigned i = 0; i < 200; i++)
+            x = (x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+        block[x % 100] = (char)x;
+    }
+    return (intptr_t)x;
+}
+
+Test(preempt, who_is_killed_while_it_computes_cleans_up, .timeout = LIMIT) {
+    need_slices();
+#ifdef __clang__
+    cr_skip_test("clang says how to clean up for calls only");
+#endif
+    enum { TASKS = 60 };
+    atomic_store(&cleaned, 0);
+    for (uintptr_t i = 0; i < TASKS; i++) {
+        struct fe_task_result result;
+        fe_task task = guest_spawn(own_and_compute, (void *)(i + 1), i % 2 ? guest_last_core() : FE_ANY_CORE);
+        fe_task_sleep(FE_MILLISECOND); /* mostly it runs by now, and has the block */
+        cr_assert_eq(fe_task_kill(task), FE_OK);
+        cr_assert_eq(fe_task_join_until(task, &result, fe_time_now() + HANG), FE_OK, "it did not die");
+        cr_assert_eq(result.outcome, FE_KILLED);
+    }
+    cr_expect_gt(atomic_load(&cleaned), TASKS / 2u); /* the others had not begun; and the harness finds no block */
+}
+
+/* What never comes by such an instruction dies all the same. */
+static intptr_t compute_in_registers(void *seed) {
+    fe_defer(clean, NULL);
+    uint64_t x = (uintptr_t)seed;
+    for (;;) {
+        x = (x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+        if (x == 0) /* it never is */
+            fe_task_exit(0);
+    }
+}
+
+Test(preempt, what_cannot_clean_up_is_killed_all_the_same, .timeout = LIMIT) {
+    need_slices();
+    for (uintptr_t i = 0; i < 5; i++) {
+        struct fe_task_result result;
+        fe_task task = guest_spawn(compute_in_registers, (void *)(i + 1), i % 2 ? guest_last_core() : FE_ANY_CORE);
+        fe_task_sleep(FE_MILLISECOND);
+        cr_assert_eq(fe_task_kill(task), FE_OK);
+        cr_assert_eq(fe_task_join_until(task, &result, fe_time_now() + HANG), FE_OK, "it did not die");
+        cr_assert_eq(result.outcome, FE_KILLED);
+    }
+}
+
 /* Run with slice=0 by tests/system. */
 Test(preempt, without_slices_nobody_is_stopped) {
     if (fe_preempt_enabled())
