@@ -42,8 +42,8 @@ size_t fe_heap_poll(void);
 extern void (*fe_heap_scarce)(void);
 
 /* Posts what this core has gathered of other cores' blocks, so that nothing is held back while it sleeps. Cheap when
- * there is nothing. Not in interrupt handlers. */
-void fe_heap_flush(void);
+ * there is nothing. False: a poll would find something, and had better come before the core sleeps. Not in interrupt handlers. */
+bool fe_heap_flush(void);
 
 /* All of this, then gives back all memory of this core that holds no live block. For memory pressure and tests. */
 void fe_heap_trim(void);

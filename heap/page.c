@@ -71,8 +71,8 @@ bool fe_page_is_scarce(void) {
            __atomic_load_n(&fe_buddy.wanted, __ATOMIC_RELAXED);
 }
 
-void fe_page_no_more(void) {
-    __atomic_store_n(&fe_buddy.wanted, false, __ATOMIC_RELAXED);
+bool fe_page_no_more(void) {
+    return __atomic_exchange_n(&fe_buddy.wanted, false, __ATOMIC_RELAXED);
 }
 
 /* After pages have been taken from the buddy, or in vain: where they are scarce now, the next poll tells (fe_heap_scarce). */

@@ -61,8 +61,8 @@ bool fe_page_is_at_rest(void);
 /* Whether what is kept for later use had better be given back: less than a quarter of all pages is free, those that cores cache not
  * counted, or an allocation has failed, maybe because what is free is in pieces. Any context. Some five instructions. */
 bool fe_page_is_scarce(void);
-/* Whoever has given back all that he kept says so, and an allocation that has failed counts no more. */
-void fe_page_no_more(void);
+/* Whoever has given back all that he kept says so, and an allocation that has failed counts no more. Whether there was one. */
+bool fe_page_no_more(void);
 
 /* The addresses between which all pages lie. */
 void fe_page_extent(uint64_t *base, uint64_t *end);

@@ -164,13 +164,17 @@ size_t fe_remote_accept(struct fe_heap_core *heap, unsigned most) {
     return done;
 }
 
+/* Relaxed: hints, as in fe_remote_accept. */
+static inline bool has_nothing_due(struct fe_heap_core *heap) {
+    return FE_LIKELY(heap->incoming == NULL) && FE_LIKELY(heap->overfull == 0) &&
+           FE_LIKELY(!fe_batch_waiting(&heap->inbox));
+}
+
 void (*fe_heap_scarce)(void);
 
 size_t fe_heap_poll(void) {
     struct fe_heap_core *heap = fe_heap_core();
-    /* Relaxed: hints, as in fe_remote_accept. */
-    if (FE_LIKELY(heap->incoming == NULL) && FE_LIKELY(heap->overfull == 0) &&
-        FE_LIKELY(!fe_batch_waiting(&heap->inbox)) && FE_LIKELY(__atomic_load_n(&heap->stranded, __ATOMIC_RELAXED) == 0))
+    if (has_nothing_due(heap) && FE_LIKELY(__atomic_load_n(&heap->stranded, __ATOMIC_RELAXED) == 0)) /* as above */
         return 0;
     if (FE_UNLIKELY(heap->overfull & FE_PAGES_SCARCE)) {
         heap->overfull &= ~FE_PAGES_SCARCE;
@@ -185,18 +189,19 @@ size_t fe_heap_poll(void) {
     return done;
 }
 
-void fe_heap_flush(void) {
+bool fe_heap_flush(void) {
     struct fe_heap_core *heap = fe_heap_core();
     uint64_t any = 0;
     for (unsigned word = 0; word < FE_GATHERS / 64; word++)
         any |= heap->gathered[word];
-    if (any == 0)
-        return;
-    fe_books_open(heap);
-    for (unsigned word = 0; word < FE_GATHERS / 64; word++)
-        while (heap->gathered[word] != 0)
-            post(heap, word * 64 + (unsigned)__builtin_ctzll(heap->gathered[word]));
-    fe_books_close(heap);
+    if (FE_UNLIKELY(any != 0)) {
+        fe_books_open(heap);
+        for (unsigned word = 0; word < FE_GATHERS / 64; word++)
+            while (heap->gathered[word] != 0)
+                post(heap, word * 64 + (unsigned)__builtin_ctzll(heap->gathered[word]));
+        fe_books_close(heap);
+    }
+    return has_nothing_due(heap);
 }
 
 void fe_heap_trim(void) {

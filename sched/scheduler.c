@@ -318,8 +318,10 @@ static void mind_memory(struct fe_scheduler *self) {
     if (fe_stacks_retire(self)) {
         self->memory_due = true;
         self->unusual.attention = 1;
-    } else {
-        fe_page_no_more();
+    } else if (fe_page_no_more()) { /* others may have some of theirs to give, which the sleeping ones never look at */
+        for (unsigned i = 0; i < fe_sched.cores; i++)
+            if (i != self->core.index && fe_sched.schedulers[i])
+                wake(self, (int)i);
     }
 }
 
@@ -395,7 +397,8 @@ static struct fe_tcb *search(struct fe_scheduler *self, bool already_searching) 
 
 /* Waits until there may be something to do. Returns true if a waker made this core a searcher. */
 static bool sleep(struct fe_scheduler *self) {
-    fe_heap_flush();
+    if (FE_UNLIKELY(!fe_heap_flush()))
+        return false;
     if (!self->unusual.alone && fe_sched.slice)
         fe_alone_begin(self); /* and so it stays for the one task that ends the sleep */
     fe_sleep_announce(&fe_sched.sleep, self->core.index);
