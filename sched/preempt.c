@@ -264,6 +264,11 @@ static fe_nanoseconds soon(void) {
     return fe_time_now() + FE_SLICE_AGAIN + (fe_arch_counter() * 7919) % FE_SLICE_AGAIN;
 }
 
+/* Whether `task`, whose death was put off, may die where its own code stands. */
+static bool may_die(struct fe_tcb *task) {
+    return task->put_off && !task->sections && fe_kill_due(task);
+}
+
 /* Whether `task`, which has seen that it is killed, had better go on for a moment: at `pc` it would lose what it has to clean up. */
 static bool put_off(struct fe_tcb *task, uintptr_t pc) {
     if (task->put_off == FE_PUT_OFF_MOST || fe_task_may_unwind(pc))
@@ -279,8 +284,8 @@ static __attribute__((noinline)) const struct fe_arch_preemption *look(struct fe
     struct fe_arch_place place = fe_arch_trap_place(frame);
     bool runtime = in_runtime(place.pc);
     self->clock.fired = false;
-    bool dies = task->put_off && task->doom == FE_DOOM_KILLED && !fe_ending_begun(task);
-    if (dies && !runtime && put_off(task, place.pc)) {
+    bool dies = !runtime && may_die(task);
+    if (dies && put_off(task, place.pc)) {
         fe_arch_trap_step(frame, true);
         start(self);
         return NULL;
@@ -327,15 +332,15 @@ bool fe_slice_stepped(struct fe_scheduler *self, struct fe_trap_frame *frame) {
     if (!task || !task->put_off)
         return false;
     uintptr_t pc = fe_arch_trap_pc(frame);
-    bool runtime = in_runtime(pc), again = !runtime && put_off(task, pc);
+    bool dies = !in_runtime(pc) && may_die(task), again = dies && put_off(task, pc);
     fe_arch_trap_step(frame, again);
     if (again)
         return true;
-    if (!runtime) {
+    if (dies) {
         die_where_it_was(self, frame);
         return true;
     }
-    self->clock.beat = fe_scheduler_beat(self); /* if it does not die in there it is looked at again */
+    self->clock.beat = fe_scheduler_beat(self); /* it is looked at again, if it does not die in there, or at a section's end */
     set(self, soon());
     return true;
 }

@@ -26,7 +26,8 @@ void fe_preempt_disable(void);
 
 /*
  * Ends the section begun last. If it was the outermost, and the core was to be taken meanwhile, the task yields now. Without a
- * section, or if the task's function returns with one open, the task fails; failing leaves them all (task.h). Contexts as above. About six instructions; may yield.
+ * section, or if the task's function returns with one open, the task fails; failing leaves them all (task.h). Contexts as above.
+ * About six instructions; may yield.
  */
 void fe_preempt_enable(void);
 

@@ -134,7 +134,8 @@ fe_status fe_task_kill(fe_task task);
  * wait or yield: it fails if it would have to. (Operations that need not wait may be done: a send to a pipe with room.)
  *
  * Sections nest. An end without a beginning fails the task, as does returning from its function inside a section. Failing and
- * fe_task_exit leave all of them, those of fe_preempt_disable too; a cleanup that ends one of them then does nothing. Task context. About 10 instructions.
+ * fe_task_exit leave all of them, those of fe_preempt_disable too; a cleanup that ends one of them then does nothing.
+ * Task context. About 10 instructions.
  */
 void fe_unkillable_begin(void);
 void fe_unkillable_end(void);

@@ -488,6 +488,53 @@ Test(preempt, who_is_killed_while_it_computes_cleans_up, .timeout = LIMIT) {
     cr_expect_gt(atomic_load(&cleaned), TASKS / 2u); /* the others had not begun; and the harness finds no block */
 }
 
+/* Nor does it die in a section that it comes into meanwhile. */
+static volatile bool inside;
+static atomic_uint torn;
+
+static void look_inside(void *unused) {
+    (void)unused;
+    if (inside)
+        atomic_fetch_add(&torn, 1);
+    inside = false;
+}
+
+static uint64_t scramble(uint64_t x) {
+    for (unsigned i = 0; i < 100; i++)
+        x = (x ^ x >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+    return x;
+}
+
+static intptr_t compute_in_sections(void *seed) {
+    fe_owned(char) block = fe_heap_alloc(100);
+    fe_defer(look_inside, NULL);
+    uint64_t x = (uintptr_t)seed;
+    for (bool killable = true; !never; killable = !killable) {
+        x = scramble(x);
+        killable ? fe_unkillable_begin() : fe_preempt_disable();
+        inside = true;
+        x = scramble(x);
+        block[x % 100] = (char)x;
+        inside = false;
+        killable ? fe_unkillable_end() : fe_preempt_enable();
+    }
+    return (intptr_t)x;
+}
+
+Test(preempt, who_is_killed_while_it_computes_is_not_torn, .timeout = LIMIT) {
+    need_slices();
+    atomic_store(&torn, 0);
+    for (uintptr_t i = 0; i < 60; i++) {
+        struct fe_task_result result;
+        fe_task task = guest_spawn(compute_in_sections, (void *)(i + 1), i % 2 ? guest_last_core() : FE_ANY_CORE);
+        fe_task_sleep(FE_MILLISECOND);
+        cr_assert_eq(fe_task_kill(task), FE_OK);
+        cr_assert_eq(fe_task_join_until(task, &result, fe_time_now() + HANG), FE_OK, "it did not die");
+        cr_assert_eq(result.outcome, FE_KILLED);
+    }
+    cr_expect_eq(atomic_load(&torn), 0u);
+}
+
 /* What never comes by such an instruction dies all the same. */
 static intptr_t compute_in_registers(void *seed) {
     fe_defer(clean, NULL);
