@@ -199,8 +199,8 @@ Test(preempt, all_registers_survive, .timeout = LIMIT) {
     fe_heap_free(checkers);
 }
 
-/* Preempted on one core, resumed on another: tasks that only compute are begun while all other cores are busy, and when those
- * fall idle they take some. */
+/* Preempted on one core, resumed on another: tasks that only compute are begun while all other cores are seen to be busy, and
+ * when those fall idle they take some. */
 Test(preempt, stopped_tasks_are_stolen, .timeout = LIMIT) {
     need_slices();
     if (fe_core_count() == 1)
@@ -209,22 +209,29 @@ Test(preempt, stopped_tasks_are_stolen, .timeout = LIMIT) {
     struct checker checkers[2 * FE_CORES_MAX];
     fe_task tasks[2 * FE_CORES_MAX];
     unsigned count = 2 * fe_core_count();
-    _Atomic bool busy_told = false;
+    fe_nanoseconds hang = fe_time_now() + HANG;
+    struct spinner spinners[FE_CORES_MAX] = {0};
     fe_task busy[FE_CORES_MAX];
     for (unsigned i = 1; i < fe_core_count(); i++)
-        busy[i] = guest_spawn(spin_until_told, &busy_told, (int)i);
+        busy[i] = guest_spawn(spin_and_say, &spinners[i], (int)i);
+    for (unsigned i = 1; i < fe_core_count(); i++) {
+        while (!atomic_load(&spinners[i].begun)) {
+            cr_assert_lt(fe_time_now(), hang, "core %u's task has not begun", i);
+            fe_task_yield();
+        }
+    }
     for (unsigned i = 0; i < count; i++) {
         checkers[i] = (struct checker){&told, i, 0};
         tasks[i] = guest_spawn(check_registers, &checkers[i], FE_ANY_CORE);
     }
-    fe_nanoseconds hang = fe_time_now() + HANG;
     for (unsigned i = 0; i < count; i++) {
         while (*(volatile uint64_t *)&checkers[i].seed == i) { /* has not begun */
             cr_assert_lt(fe_time_now(), hang, "task %u has not begun", i);
             fe_task_sleep(FE_MILLISECOND);
         }
     }
-    atomic_store(&busy_told, true);
+    for (unsigned i = 1; i < fe_core_count(); i++)
+        atomic_store(&spinners[i].told, true);
     for (unsigned i = 1; i < fe_core_count(); i++)
         guest_join(busy[i]);
     uint64_t moved = 0;
